@@ -1,0 +1,91 @@
+/**
+ * Exact amounts: an integer of minor units beside an ISO 4217 code, never a float. One rebill's amount is a safe
+ * integer (at most 12 digits); sums are bigint, because a year of rebills may pass 2^53.
+ */
+import { currencyExponent } from "./currency.ts";
+
+/** The largest amount one rebill may have, in minor units: 12 digits, far inside a safe integer. */
+export const MAX_AMOUNT_MINOR = 999_999_999_999;
+
+export interface Money {
+  readonly currency: string;
+  readonly amountMinor: number;
+}
+
+/** A control total: how many rebills, and their sum in minor units. */
+export interface MoneyTotal {
+  readonly currency: string;
+  readonly count: number;
+  readonly amountMinor: bigint;
+}
+
+/** Counts and sums per currency, read in the order of the currency codes. */
+export class MoneyTotals {
+  readonly #byCurrency = new Map<string, { count: number; amountMinor: bigint }>();
+
+  static of(items: Iterable<Money>): MoneyTotals {
+    const totals = new MoneyTotals();
+    for (const item of items) totals.add(item.currency, item.amountMinor);
+    return totals;
+  }
+
+  add(currency: string, amountMinor: number | bigint, count = 1): void {
+    const entry = this.#byCurrency.get(currency);
+    if (entry) {
+      entry.count += count;
+      entry.amountMinor += BigInt(amountMinor);
+    } else {
+      this.#byCurrency.set(currency, { count, amountMinor: BigInt(amountMinor) });
+    }
+  }
+
+  addAll(totals: Iterable<MoneyTotal>): void {
+    for (const total of totals) this.add(total.currency, total.amountMinor, total.count);
+  }
+
+  get(currency: string): MoneyTotal {
+    const entry = this.#byCurrency.get(currency);
+    return { currency, count: entry?.count ?? 0, amountMinor: entry?.amountMinor ?? 0n };
+  }
+
+  toArray(): MoneyTotal[] {
+    return [...this.#byCurrency.keys()].sort().map((currency) => this.get(currency));
+  }
+}
+
+export type AmountProblem = "malformed" | "amount_precision" | "amount_not_positive" | "too_long";
+
+/**
+ * An amount as an export writes it → minor units. `major` takes a plain decimal (`19.99`), `minor` a plain integer
+ * (`1999`). No sign, no grouping, no exponent: what is not plain is `malformed`, never guessed.
+ */
+export function parseAmount(
+  text: string,
+  currency: string,
+  unit: "major" | "minor",
+): { amountMinor: number } | { problem: AmountProblem } {
+  const match = (unit === "major" ? /^(-?)(\d+)(?:\.(\d+))?$/ : /^(-?)(\d+)$/).exec(text);
+  if (!match) return { problem: "malformed" };
+  const [, sign = "", whole = "", fraction = ""] = match;
+  const exponent = unit === "major" ? (currencyExponent(currency) ?? 2) : 0;
+  if (fraction.length > exponent) return { problem: "amount_precision" };
+  const digits = (whole + fraction.padEnd(exponent, "0")).replace(/^0+/, "");
+  if (digits === "" || sign === "-") return { problem: "amount_not_positive" };
+  if (digits.length > 12) return { problem: "too_long" };
+  return { amountMinor: Number(digits) };
+}
+
+/** Minor units → a plain decimal in major units: 1999 USD → `19.99`, 1999 JPY → `1999`. */
+export function formatMajor(amountMinor: number | bigint, currency: string): string {
+  const exponent = currencyExponent(currency) ?? 2;
+  const negative = amountMinor < 0;
+  const digits = (negative ? -amountMinor : amountMinor).toString().padStart(exponent + 1, "0");
+  const whole = digits.slice(0, digits.length - exponent);
+  const text = exponent === 0 ? whole : `${whole}.${digits.slice(-exponent)}`;
+  return negative ? `-${text}` : text;
+}
+
+/** For people: `USD 19.99`. */
+export function formatMoney(amountMinor: number | bigint, currency: string): string {
+  return `${currency} ${formatMajor(amountMinor, currency)}`;
+}

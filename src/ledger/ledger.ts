@@ -1,0 +1,278 @@
+/**
+ * What was sent and what came back, for one merchant. Facts are appended, never changed; states are folded from them.
+ * Implementation: sqlite (postgres follows), held by test/contract/ledger-suite.ts.
+ *
+ * Obligations:
+ * - a resolved write is durable (or, inside `transaction`, becomes so when that resolves);
+ * - every write checks in its own transaction that this process still holds the merchant's lock, and rejects with the
+ *   Problem `locked` if not; reads need no lock;
+ * - methods that take or give many rows speak in arrays of at most a few thousand;
+ * - ids are positive integers that only grow.
+ */
+import type { BatchContent, BatchState } from "../domain/batch.ts";
+import type { Break, BreakCode } from "../domain/break.ts";
+import type { Instant } from "../domain/instant.ts";
+import type { Outcome, OutcomeSource, OutcomeStatus } from "../domain/outcome.ts";
+import type { Rebill, RebillIdentity, RowPlace } from "../domain/rebill.ts";
+
+/** `at` is the run's now (`--as-of`); `recordedAt` is always the wall clock. */
+export interface Stamp {
+  readonly at: Instant;
+  readonly recordedAt: Instant;
+}
+
+export interface Ledger extends LockKeeper, RunBook, ExportBook, BatchBook, ResultBook, BreakBook {
+  /** All or nothing. A call inside another joins it. Reads inside see what was written inside. */
+  transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** Path and schema version, for `doctor` and `status`. */
+  readonly about: { readonly path: string; readonly schemaVersion: number; readonly host: string };
+  close(): Promise<void>;
+}
+
+export interface LockKeeper {
+  /** Problem `locked`, naming the holder, if another living process has it. A dead owner is replaced at once. */
+  acquireLock(command: string): Promise<void>;
+  releaseLock(): Promise<void>;
+  /** Who holds it now, as far as known; undefined if nobody. */
+  lockHolder(): Promise<LockHolder | undefined>;
+}
+
+export interface LockHolder {
+  readonly pid: number;
+  readonly host: string;
+  readonly command: string;
+  readonly since: Instant;
+  readonly heartbeatAt: Instant;
+}
+
+export interface RunBook {
+  startRun(run: Stamp & { readonly command: string }): Promise<number>;
+  endRun(runId: number, end: Stamp & { readonly exitStatus: number }): Promise<void>;
+  /** Oldest first. */
+  runs(): Promise<RunRecord[]>;
+}
+
+export interface RunRecord extends Stamp {
+  readonly runId: number;
+  readonly command: string;
+  /** Undefined: it never ended (killed), or is running. */
+  readonly exitStatus: number | undefined;
+}
+
+export interface ExportBook {
+  findExport(sha256: string): Promise<ExportRecord | undefined>;
+  /** Every export taken, oldest first. */
+  exports(): Promise<ExportRecord[]>;
+  recordExport(taken: NewExport): Promise<number>;
+  /** A batch in state `planned`, with no rows yet. */
+  planBatch(batch: Stamp & { readonly exportId: number }): Promise<number>;
+  /** New attempts, claimed for this batch. The n-th attempt of an order is numbered n. */
+  claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void>;
+  /** Attempts that were released (their batch failed) go into another batch. */
+  reclaim(batchId: number, attemptIds: readonly number[]): Promise<void>;
+  /** Every attempt that shares an order id or a transaction id with one of these. */
+  findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]>;
+  /** Which of these subscriptions have an attempt that is pending, and under which order. */
+  pendingOrdersOfSubscriptions(
+    subscriptionIds: readonly string[],
+  ): Promise<{ subscriptionId: string; orderId: string }[]>;
+}
+
+export interface NewExport extends Stamp {
+  readonly sha256: string;
+  /** Bare file name as it was given. */
+  readonly name: string;
+  readonly rows: number;
+  readonly accepted: number;
+  readonly skipped: number;
+  readonly rejected: number;
+  /** Of the canonical accepted rows, relative to the merchant's data folder. */
+  readonly archivePath: string;
+  /** Why it was sent although late; empty otherwise. */
+  readonly reason: string;
+}
+
+export interface ExportRecord extends NewExport {
+  readonly exportId: number;
+}
+
+export interface NewAttempt extends RowPlace {
+  readonly rebill: Rebill;
+  /** 0-based place among the canonical rows of its export's archive. */
+  readonly position: number;
+}
+
+/** One sending of one rebill, as the ledger knows it. Cards, names and addresses stay in the archive. */
+export interface AttemptRecord extends RowPlace {
+  readonly attemptId: number;
+  readonly orderId: string;
+  readonly transactionId: string;
+  /** 1 for the first sending of this order, 2 for the next, … */
+  readonly attemptNumber: number;
+  readonly exportId: number;
+  readonly position: number;
+  readonly subscriptionId: string;
+  readonly customerId: string;
+  readonly declineCode: string;
+  readonly declineCodeSource: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly declinedAt: Instant;
+  readonly expiresAt: Instant;
+  /** The latest batch it was claimed for. */
+  readonly batchId: number;
+  readonly batchState: BatchState;
+  /** The provider's key for it, once a result row told us. */
+  readonly sessionKey: string | undefined;
+  /** In the order they were appended. */
+  readonly outcomes: readonly OutcomeRecord[];
+  /** Is an amount or currency mismatch of it still open? */
+  readonly mismatchOpen: boolean;
+}
+
+export interface OutcomeRecord extends Outcome, Stamp {
+  readonly source: OutcomeSource;
+  /** The result file's name; empty when a person said it. */
+  readonly file: string;
+  readonly line: number;
+  readonly responseCode: string;
+  readonly message: string;
+}
+
+export interface BatchBook {
+  /** Oldest first. `unfinished`: not delivered and not failed. */
+  batches(which: "all" | "unfinished"): Promise<BatchRecord[]>;
+  /** By number or by its current or any earlier name. */
+  findBatch(idOrName: string): Promise<BatchRecord | undefined>;
+  /**
+   * Takes the next number (per merchant, never reset, never given twice), makes the name, records it as the batch's.
+   * An earlier name of the batch is burned by that: recorded for ever, never used again.
+   */
+  mintName(batchId: number, makeName: (number: number) => string, stamp: Stamp): Promise<string>;
+  /** With `archived`: the exact bytes now lie in the archive. */
+  recordContent(batchId: number, content: BatchContent & { readonly archivePath: string }): Promise<void>;
+  /** An arrow that domain/batch.ts allows; anything else is a bug and throws. */
+  recordBatchState(batchId: number, state: BatchState, fact: BatchFact): Promise<void>;
+  /** The temporary file of this try exists on the server since now. */
+  recordTemporary(batchId: number, temporary: Stamp & { readonly try: number; readonly path: string }): Promise<void>;
+  batchEvents(batchId: number): Promise<BatchEvent[]>;
+  /** The attempts whose latest claim is this batch, by position, in pages. */
+  batchAttempts(batchId: number): AsyncIterable<AttemptRecord[]>;
+  /** Every attempt in the order of its id, in pages. */
+  attempts(): AsyncIterable<AttemptRecord[]>;
+}
+
+export interface BatchFact extends Stamp {
+  /** The upload's try, from 1; 0 where none is meant. */
+  readonly try: number;
+  /** Why, in words for a person; may be empty. */
+  readonly detail: string;
+}
+
+export interface BatchRecord {
+  readonly batchId: number;
+  readonly exportId: number;
+  readonly state: BatchState;
+  /** When that state was recorded. */
+  readonly since: Stamp;
+  /** Why, in words; from the last event. */
+  readonly detail: string;
+  /** Empty until minted. */
+  readonly name: string;
+  /** Tries begun so far. */
+  readonly tries: number;
+  /** Where the server acknowledged our temporary file of the last try; undefined if it never did. */
+  readonly temporary: { readonly try: number; readonly path: string } | undefined;
+  readonly content: (BatchContent & { readonly archivePath: string }) | undefined;
+}
+
+export interface BatchEvent extends BatchFact {
+  readonly state: BatchState | "name_minted" | "temporary_created";
+  readonly name: string;
+}
+
+export interface ResultBook {
+  /** A look at a file in the outbound folder that was not taken (yet). One is kept per name: the newest size and time. */
+  recordLook(look: RemoteLook): Promise<void>;
+  /** Newest look of each name. A look with the same size and time keeps its first `firstSeenAt`. */
+  looks(): Promise<(RemoteLook & { readonly firstSeenAt: Instant })[]>;
+  /** A listing of the outbound folder was completed; needed to tell "not there" from "not looked". */
+  recordCollection(collection: Stamp & { readonly found: number; readonly collected: number }): Promise<void>;
+  collections(): Promise<(Stamp & { readonly found: number; readonly collected: number })[]>;
+  recordResultFile(file: NewResultFile): Promise<number>;
+  /** Oldest first. */
+  resultFiles(): Promise<ResultFileRecord[]>;
+  markApplied(
+    resultFileId: number,
+    applied: Stamp & { readonly rows: number; readonly applied: number; readonly repeated: number },
+  ): Promise<void>;
+  /** Attempts of these orders, and attempts that learned one of these session keys. */
+  findAttemptsForResults(keys: {
+    readonly orderIds: readonly string[];
+    readonly sessionKeys: readonly string[];
+  }): Promise<AttemptRecord[]>;
+  appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void>;
+}
+
+export interface RemoteLook {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly modifiedAt: Instant;
+  /** Wall clock. */
+  readonly seenAt: Instant;
+}
+
+export interface NewResultFile extends Stamp {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly modifiedAt: Instant;
+  readonly sha256: string;
+  readonly archivePath: string;
+  /** Quarantined: it is kept, but it is not a result file we can read. */
+  readonly state: "collected" | "quarantined";
+  readonly source: OutcomeSource;
+}
+
+export interface ResultFileRecord extends NewResultFile {
+  readonly resultFileId: number;
+  readonly applied:
+    | (Stamp & { readonly rows: number; readonly applied: number; readonly repeated: number })
+    | undefined;
+}
+
+export interface NewOutcome extends Outcome, Stamp {
+  readonly attemptId: number;
+  readonly source: OutcomeSource;
+  /** Undefined when a person said it. */
+  readonly resultFileId: number | undefined;
+  readonly line: number;
+  readonly responseCode: string;
+  readonly message: string;
+  /** Learned with it; empty if none. */
+  readonly sessionKey: string;
+}
+
+export interface BreakBook {
+  /** Records those whose (code, fingerprint) is new, and returns only them. */
+  recordBreaks(breaks: readonly NewBreak[]): Promise<BreakRecord[]>;
+  /** Oldest first. */
+  breaks(which: "all" | "open"): Promise<BreakRecord[]>;
+  settleBreak(breakId: number, settled: Settlement): Promise<void>;
+}
+
+export interface NewBreak extends Break, Stamp {
+  readonly attemptId: number | undefined;
+  readonly batchId: number | undefined;
+}
+
+export interface Settlement extends Stamp {
+  readonly reason: string;
+  /** What a person says really happened to the rebill; undefined: the finding is only acknowledged. */
+  readonly as: OutcomeStatus | undefined;
+}
+
+export interface BreakRecord extends NewBreak {
+  readonly breakId: number;
+  readonly code: BreakCode;
+  readonly settled: Settlement | undefined;
+}

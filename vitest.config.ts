@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Child processes and a real sshd on two slow cores; a test that needs longer says so itself.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
