@@ -22,13 +22,13 @@ export const BATCH_STATES = [
 export type BatchState = (typeof BATCH_STATES)[number];
 
 const ARROWS: Record<BatchState, readonly BatchState[]> = {
-  planned: ["archived", "failed"],
+  planned: ["archived", "failed", "uncertain"],
   archived: ["uploading", "failed", "uncertain"],
   // Again from uploading or uploaded: a new try under a new temporary name. To archived: a taken name was burned.
   uploading: ["uploading", "uploaded", "archived", "uncertain", "failed"],
   uploaded: ["uploading", "committing", "archived", "uncertain", "failed"],
   committing: ["committing", "delivered", "uncertain"],
-  uncertain: ["delivered", "failed", "committing"],
+  uncertain: ["delivered", "failed"],
   delivered: [],
   failed: [],
 };
