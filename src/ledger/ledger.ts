@@ -86,6 +86,8 @@ export interface NewExport extends Stamp {
   readonly accepted: number;
   readonly skipped: number;
   readonly rejected: number;
+  /** How many calendar days old a decline of it may be: the policy's, or what a person allowed with a reason. */
+  readonly maxAgeDays: number;
   /** Of the canonical accepted rows, relative to the merchant's data folder. */
   readonly archivePath: string;
   /** Why it was sent although late; empty otherwise. */
@@ -188,6 +190,7 @@ export interface BatchRecord {
 
 export interface BatchEvent extends BatchFact {
   readonly state: BatchState | "name_minted" | "temporary_created";
+  /** The batch's name at that time; with `temporary_created` the path of the temporary file. */
   readonly name: string;
 }
 
