@@ -24,9 +24,9 @@ export type BatchState = (typeof BATCH_STATES)[number];
 const ARROWS: Record<BatchState, readonly BatchState[]> = {
   planned: ["archived", "failed", "uncertain"],
   archived: ["uploading", "failed", "uncertain"],
-  // Again from uploading or uploaded: a new try under a new temporary name. To archived: a taken name was burned.
-  uploading: ["uploading", "uploaded", "archived", "uncertain", "failed"],
-  uploaded: ["uploading", "committing", "archived", "uncertain", "failed"],
+  // Back to archived: the try is abandoned, and the next one gets a new temporary name.
+  uploading: ["uploaded", "archived", "uncertain"],
+  uploaded: ["committing", "archived", "uncertain"],
   committing: ["committing", "delivered", "uncertain"],
   uncertain: ["delivered", "failed"],
   delivered: [],

@@ -13,7 +13,7 @@ export interface RemoteLookAt {
 
 export interface CutOffDelivery {
   readonly state: Extract<BatchState, "uploading" | "uploaded" | "committing" | "uncertain">;
-  /** The server acknowledged the creation of our temporary file (or, with `direct`, of the final one). */
+  /** The server acknowledged the creation of our temporary file. */
   readonly created: boolean;
   readonly sizeBytes: number;
   readonly sha256: string;
@@ -71,9 +71,7 @@ function decideInCommit(delivery: CutOffDelivery, look: RemoteLookAt): DeliveryS
     return { step: "uncertain", why };
   }
   if (delivery.commit === "direct") {
-    return delivery.created
-      ? { step: "uncertain", why: "the file is gone: taken or removed" }
-      : { step: "upload", removeTemporary: false };
+    return { step: "uncertain", why: "the file is gone: taken or removed" };
   }
   return temporary === undefined
     ? { step: "uncertain", why: "both names are gone: the file was taken or removed" }

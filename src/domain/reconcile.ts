@@ -133,8 +133,10 @@ function judgeDelivery(
     attempt.batchState === "failed"
       ? "the provider knows this order, but its batch was settled as not delivered"
       : "the provider knows this order, but the delivery of its batch was never completed";
-  const found = breakOf(row, file, attempt, "delivery_uncertain", message, `batch ${attempt.batchId}`);
-  return { ...found, makesUncertain: attempt.batchState !== "failed" && attempt.batchState !== "uncertain" };
+  const { found } = breakOf(row, file, attempt, "delivery_uncertain", message);
+  const makesUncertain = attempt.batchState !== "failed" && attempt.batchState !== "uncertain";
+  // One finding for the batch, however many of its orders the provider knows.
+  return { verdict: "break", found: { ...found, fingerprint: `batch ${attempt.batchId}` }, makesUncertain };
 }
 
 type KnownRow = ResultRow & { readonly status: OutcomeStatus };

@@ -1,0 +1,139 @@
+/**
+ * The merchant's data folder on this disk: exact bytes of what was accepted, sent and received. What is here was fsynced,
+ * file and folder, before the ledger speaks of it. Folders 0700, files 0600.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { Problem } from "../domain/problem.ts";
+
+export interface HashedFile {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+export class Archive {
+  /** `<data_dir>/<merchant>` */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Where a path that the ledger recorded lies on this disk. */
+  resolve(archivePath: string): string {
+    return join(this.folder, archivePath);
+  }
+
+  async prepare(): Promise<void> {
+    for (const name of ["archive/exports", "archive/batches", "archive/results", "rejects", "reports"]) {
+      await guardDisk(`make the folder ${name}`, () => mkdir(this.resolve(name), { recursive: true, mode: 0o700 }));
+    }
+  }
+
+  /** A new file that is written in pieces and then either kept (fsynced, under its name) or thrown away. */
+  async create(archivePath: string): Promise<ArchiveWriter> {
+    const path = this.resolve(archivePath);
+    const temporary = `${path}.part`;
+    const handle = await guardDisk(`write ${archivePath}`, async () => {
+      // A part of an earlier run that was killed: nothing refers to it.
+      await rm(temporary, { force: true });
+      return open(temporary, "wx", 0o600);
+    });
+    return new ArchiveWriter(handle, temporary, path);
+  }
+
+  async copyIn(source: string, archivePath: string): Promise<HashedFile> {
+    const path = this.resolve(archivePath);
+    return guardDisk(`copy ${basename(source)} into the archive`, async () => {
+      await copyFile(source, `${path}.part`);
+      await syncFile(`${path}.part`);
+      await rename(`${path}.part`, path);
+      await syncFolder(dirname(path));
+      return hashFile(path);
+    });
+  }
+
+  async remove(archivePath: string): Promise<void> {
+    await rm(this.resolve(archivePath), { force: true });
+  }
+}
+
+export class ArchiveWriter {
+  readonly #handle: FileHandle;
+  readonly #temporary: string;
+  readonly #path: string;
+  readonly #hash = createHash("sha256");
+  #sizeBytes = 0;
+
+  constructor(handle: FileHandle, temporary: string, path: string) {
+    this.#handle = handle;
+    this.#temporary = temporary;
+    this.#path = path;
+  }
+
+  async write(bytes: Uint8Array | string): Promise<void> {
+    const buffer = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+    await guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(buffer));
+    this.#hash.update(buffer);
+    this.#sizeBytes += buffer.byteLength;
+  }
+
+  /** Durable under its name when this resolves. A file of that name, left by a run that was killed, is replaced. */
+  async keep(): Promise<HashedFile> {
+    return guardDisk(`write ${basename(this.#path)}`, async () => {
+      await this.#handle.sync();
+      await this.#handle.close();
+      await rename(this.#temporary, this.#path);
+      await syncFolder(dirname(this.#path));
+      return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest("hex") };
+    });
+  }
+
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => {});
+    await rm(this.#temporary, { force: true });
+  }
+}
+
+export async function hashFile(path: string): Promise<HashedFile> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    sizeBytes += chunk.byteLength;
+  }
+  return { sizeBytes, sha256: hash.digest("hex") };
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    await handle.chmod(0o600);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function guardDisk<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem("disk_failed", `cannot ${what}: ${reason}`, {
+      cause: error,
+      hint: "Nothing of this step was sent. Free space or mend the folder's permissions, then run again.",
+    });
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * `collect`: looks into the outbound folder and takes each result file once. A file is taken when two looks agree on its
+ * name, size and time and its structure is complete; half-written or unreadable means "not yet", never "empty".
+ */
+import { posix } from "node:path";
+import { isProblem } from "../domain/problem.ts";
+import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts";
+import { checkResultFile } from "../profiles/check-results.ts";
+import { isSafeRemoteName, matchesResultName } from "../profiles/names.ts";
+import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
+import { checkStop, type PipelineContext, stamp } from "./context.ts";
+
+/** A file without a final newline may still be growing: it is taken when it has not changed for this long. */
+const UNTERMINATED_SETTLE_MS = 10_000;
+
+export interface CollectedFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly state: "collected" | "seen" | "not_ready" | "quarantined";
+  /** Why it was not taken; empty if it was. */
+  readonly reason: string;
+}
+
+export interface Collection {
+  readonly files: readonly CollectedFile[];
+}
+
+/** One look into the outbound folder (or two, `settle` apart, where something new is there). */
+export async function collect(context: PipelineContext): Promise<Collection> {
+  return context.remote.withReconnect(async (drop) => {
+    const known = await context.ledger.resultFiles();
+    const entries = await listResults(context, drop);
+    const files: CollectedFile[] = [];
+    const candidates: RemoteEntry[] = [];
+    for (const entry of entries) {
+      const twin = known.find((file) => isSameFile(file, entry));
+      if (twin)
+        files.push({ name: entry.name, sizeBytes: entry.sizeBytes, sha256: twin.sha256, state: "seen", reason: "" });
+      else candidates.push(entry);
+    }
+    for (const entry of await withoutUnstable(context, drop, candidates, files)) {
+      checkStop(context);
+      files.push(await take(context, drop, entry, known));
+    }
+    const collected = files.filter((file) => file.state === "collected").length;
+    await context.ledger.recordCollection({ ...stamp(context), found: entries.length, collected });
+    return { files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+  });
+}
+
+async function listResults(context: PipelineContext, drop: RemoteDrop): Promise<RemoteEntry[]> {
+  const entries = await drop.list(context.merchant.outbound);
+  const results: RemoteEntry[] = [];
+  for (const entry of entries) {
+    if (entry.kind !== "file") continue;
+    if (!isSafeRemoteName(entry.name)) {
+      context.note("a file in the outbound folder has a name that is not a plain file name; it was left alone");
+    } else if (matchesResultName(context.profile, entry.name)) {
+      results.push(entry);
+    }
+  }
+  return results.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function isSameFile(file: ResultFileRecord, entry: RemoteEntry): boolean {
+  return file.name === entry.name && file.sizeBytes === entry.sizeBytes && file.modifiedAt === entry.modifiedAt;
+}
+
+/** Those that a second look, now or in an earlier run, found unchanged. The others are `not_ready`. */
+async function withoutUnstable(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  candidates: readonly RemoteEntry[],
+  files: CollectedFile[],
+): Promise<RemoteEntry[]> {
+  if (candidates.length === 0) return [];
+  const looks = new Map((await context.ledger.looks()).map((look) => [look.name, look]));
+  const wall = context.clock.wall();
+  const isStable = (entry: RemoteEntry) => {
+    const look = looks.get(entry.name);
+    return look !== undefined && isUnchanged(look, entry) && wall - look.seenAt >= context.settleMs;
+  };
+  let stable = candidates.filter(isStable);
+  const fresh = candidates.filter((entry) => !isStable(entry));
+  await context.ledger.transaction(async () => {
+    for (const entry of fresh) await context.ledger.recordLook(lookOf(context, entry));
+  });
+  if (fresh.length > 0) {
+    await context.delay(context.settleMs);
+    const again = new Map((await listResults(context, drop)).map((entry) => [entry.name, entry]));
+    for (const entry of fresh) {
+      const second = again.get(entry.name);
+      if (second && isUnchanged(entry, second)) stable = [...stable, second];
+      else files.push(notReady(entry, second ? "it changed between two looks" : "it vanished between two looks"));
+    }
+  }
+  return stable.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function isUnchanged(
+  look: Pick<RemoteLook, "sizeBytes" | "modifiedAt">,
+  entry: Pick<RemoteEntry, "sizeBytes" | "modifiedAt">,
+): boolean {
+  return look.sizeBytes === entry.sizeBytes && look.modifiedAt === entry.modifiedAt;
+}
+
+function lookOf(context: PipelineContext, entry: RemoteEntry): RemoteLook {
+  const { name, sizeBytes, modifiedAt } = entry;
+  return { name, sizeBytes, modifiedAt, seenAt: context.clock.wall() };
+}
+
+function notReady(entry: RemoteEntry, reason: string): CollectedFile {
+  return { name: entry.name, sizeBytes: entry.sizeBytes, sha256: "", state: "not_ready", reason };
+}
+
+/** Read once, into the archive; recorded; and only then, if the profile says so, moved or deleted on the server. */
+async function take(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  entry: RemoteEntry,
+  known: readonly ResultFileRecord[],
+): Promise<CollectedFile> {
+  const archivePath = `archive/results/${context.uniqueId()}-${entry.name}`;
+  const remotePath = posix.join(context.merchant.outbound, entry.name);
+  const { sizeBytes, modifiedAt, name } = entry;
+  let sha256: string;
+  try {
+    const read = await drop.download(remotePath, context.archive.resolve(archivePath));
+    sha256 = read.sha256;
+    if (read.sizeBytes !== sizeBytes) {
+      await context.archive.remove(archivePath);
+      return notReady(entry, `it was listed with ${sizeBytes} bytes, but ${read.sizeBytes} came`);
+    }
+  } catch (error) {
+    if (!isProblem(error, "permission_denied", "remote_failed", "remote_folder_missing")) throw error;
+    await context.archive.remove(archivePath);
+    return notReady(entry, error.message);
+  }
+  const sameBytes = known.some((file) => file.name === name && file.sha256 === sha256);
+  const verdict = await checkResultFile(context.profile, context.archive.resolve(archivePath));
+  const reason = verdict === "complete" ? "" : "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
+  if (verdict !== "complete" && "incomplete" in verdict && !(await hasRested(context, entry, verdict))) {
+    await context.archive.remove(archivePath);
+    return notReady(entry, reason);
+  }
+  const state = verdict !== "complete" && "notResults" in verdict ? "quarantined" : "collected";
+  await context.ledger.transaction(async () => {
+    const file = {
+      ...stamp(context),
+      name,
+      sizeBytes,
+      modifiedAt,
+      sha256,
+      archivePath,
+      state,
+      source: "file",
+    } as const;
+    const resultFileId = await context.ledger.recordResultFile(file);
+    // The same bytes under the same name: only its time changed, and its rows are known.
+    if (sameBytes)
+      await context.ledger.markApplied(resultFileId, { ...stamp(context), rows: 0, applied: 0, repeated: 0 });
+    if (state === "quarantined") await context.ledger.recordBreaks([quarantineBreak(context, name, sha256, reason)]);
+  });
+  await clearRemote(context, drop, remotePath, name);
+  return { name, sizeBytes, sha256, state: sameBytes ? "seen" : state, reason: state === "quarantined" ? reason : "" };
+}
+
+/** Whole but for its last newline, and unchanged for long enough: nobody is writing it any more. */
+async function hasRested(
+  context: PipelineContext,
+  entry: RemoteEntry,
+  verdict: { readonly incomplete: string; readonly unterminated?: boolean },
+): Promise<boolean> {
+  if (verdict.unterminated !== true) return false;
+  const look = (await context.ledger.looks()).find((seen) => seen.name === entry.name && isUnchanged(seen, entry));
+  return look !== undefined && context.clock.wall() - look.firstSeenAt >= UNTERMINATED_SETTLE_MS;
+}
+
+function quarantineBreak(context: PipelineContext, name: string, sha256: string, reason: string): NewBreak {
+  return {
+    ...stamp(context),
+    code: "malformed_result",
+    fingerprint: `file ${sha256}`,
+    orderId: "",
+    file: name,
+    line: 0,
+    message: `the whole file cannot be read as results: ${reason}`,
+    attemptId: undefined,
+    batchId: undefined,
+  };
+}
+
+async function clearRemote(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  remotePath: string,
+  name: string,
+): Promise<void> {
+  const { afterCollect } = context.profile.results;
+  if (afterCollect === "leave") return;
+  try {
+    if (afterCollect === "delete") await drop.remove(remotePath);
+    else await drop.rename(remotePath, posix.join(afterCollect.moveTo, name));
+  } catch (error) {
+    // It is safely ours; that it still lies there only means that it will be seen again.
+    if (!isProblem(error, "permission_denied", "remote_failed", "remote_folder_missing")) throw error;
+    context.note(`${name} was collected but could not be cleared from the outbound folder: ${error.message}`);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Brings one batch to the provider, or back to it after a run that was cut off. Every state is recorded before the act
+ * it allows; what was cut off is looked at (interrupted-delivery.ts), never guessed. The order here is the promise
+ * "exactly once".
+ */
+import { posix } from "node:path";
+import type { BatchState } from "../domain/batch.ts";
+import { isProblem, Problem } from "../domain/problem.ts";
+import type { BatchRecord } from "../ledger/ledger.ts";
+import { batchFileName } from "../profiles/batch-name.ts";
+import type { RemoteDrop } from "../transport/transport.ts";
+import { checkStop, type PipelineContext, stamp } from "./context.ts";
+import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
+import { releaseIfTooLate } from "./release.ts";
+
+/** A name that is taken is burned; a server on which every name is taken is not one to go on with. */
+const MAX_BURNED_NAMES = 20;
+
+/**
+ * Delivers an archived batch, or finishes one that an earlier run (or a lost connection) left between two states.
+ * Resolves with the batch as it then is: `delivered`, `uncertain`, or `failed` where it had become too late to send.
+ * Rejects with a Problem when it could not go on; the batch then stands in the last state that was recorded, and
+ * calling again goes on from there.
+ */
+export async function deliverBatch(context: PipelineContext, batchId: number): Promise<BatchRecord> {
+  await context.remote.withReconnect(async (drop) => {
+    const batch = await currentBatch(context, batchId);
+    if (batch.state === "archived") return upload(context, drop, batch);
+    return carryOut(context, drop, batch, await lookAndDecide(context, drop, batch));
+  });
+  return currentBatch(context, batchId);
+}
+
+export async function currentBatch(context: Pick<PipelineContext, "ledger">, batchId: number): Promise<BatchRecord> {
+  const batch = await context.ledger.findBatch(String(batchId));
+  if (!batch) throw new Error(`batch ${batchId} is not in the ledger`);
+  return batch;
+}
+
+/** Where a batch's file is, or will be, on the server. */
+export function remotePathOf(context: Pick<PipelineContext, "merchant">, name: string): string {
+  return posix.join(context.merchant.inbound, name);
+}
+
+async function carryOut(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  batch: BatchRecord,
+  decision: DeliveryDecision,
+): Promise<void> {
+  switch (decision.step) {
+    case "delivered":
+      if (decision.removeTemporary && batch.temporary) await drop.remove(batch.temporary.path);
+      return finish(context, drop, batch);
+    case "commit":
+      return commit(context, drop, batch);
+    case "burn_name":
+    case "upload":
+      if (decision.step === "burn_name") await burnName(context, batch);
+      // Recorded before our temporary file is removed: once it is gone, only this tells that it was us.
+      await record(context, batch, "archived", "the last try was abandoned");
+      return upload(context, drop, await currentBatch(context, batch.batchId));
+    case "uncertain":
+      if (batch.state !== "uncertain") await record(context, batch, "uncertain", decision.why);
+  }
+}
+
+async function upload(context: PipelineContext, drop: RemoteDrop, archived: BatchRecord): Promise<void> {
+  await removeEarlierTries(context, drop, archived);
+  if (await releaseIfTooLate(context, archived)) return;
+  checkStop(context);
+  const named = await withFreeName(context, drop, archived);
+  const batch = { ...named, tries: named.tries + 1 };
+  await record(context, batch, "uploading");
+  try {
+    if (context.profile.delivery.commit === "direct") return await uploadDirectly(context, drop, batch);
+    const path = temporaryPathOf(context, batch.name, batch.tries);
+    await send(context, drop, batch, path, () =>
+      context.ledger.recordTemporary(batch.batchId, { ...stamp(context), try: batch.tries, path }),
+    );
+    await record(context, batch, "uploaded");
+  } catch (error) {
+    await abandonTry(context, drop, batch, error);
+    throw error;
+  }
+  if ((await drop.stat(remotePathOf(context, batch.name))) !== undefined) {
+    return carryOut(context, drop, batch, { step: "burn_name", removeTemporary: true });
+  }
+  return commit(context, drop, await currentBatch(context, batch.batchId));
+}
+
+/** The server answered and refused (a full disk, a permission): our partial file should not stay there. */
+async function abandonTry(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord, error: unknown) {
+  if (!isProblem(error, "remote_failed", "permission_denied", "disk_failed")) return;
+  const current = await currentBatch(context, batch.batchId);
+  if (current.state !== "uploading") return;
+  await record(context, batch, "archived", `try ${batch.tries} failed: ${error.message}`);
+  // The refusal is what the person must see; a removal that fails as well is made up for by the next try.
+  await removeEarlierTries(context, drop, current).catch(() => {});
+}
+
+/**
+ * A server without rename: the final name is written at once. An empty file of that name holds no rebill, so `committing`
+ * is recorded between its creation and the first byte.
+ */
+async function uploadDirectly(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
+  await send(context, drop, batch, remotePathOf(context, batch.name), () =>
+    context.ledger.transaction(async () => {
+      await record(context, batch, "uploaded");
+      await record(context, batch, "committing");
+    }),
+  );
+  await finish(context, drop, batch);
+}
+
+async function send(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  batch: BatchRecord,
+  path: string,
+  onCreated: () => Promise<void>,
+): Promise<void> {
+  const content = contentOf(batch);
+  const sent = await drop.upload(context.archive.resolve(content.archivePath), path, {
+    onCreated,
+    onProgress: (bytes) => context.progress(batch.name, bytes, content.sizeBytes),
+  });
+  if (sent.sha256 !== content.sha256 || sent.sizeBytes !== content.sizeBytes) {
+    throw new Problem("disk_failed", `the archived file ${content.archivePath} is not the one that was archived`, {
+      hint: "It was not committed on the server. Restore the archive from a backup, then run again.",
+    });
+  }
+}
+
+async function commit(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
+  if (!batch.temporary) throw new Error(`batch ${batch.batchId} has no temporary file to commit`);
+  await record(context, batch, "committing");
+  try {
+    await drop.rename(batch.temporary.path, remotePathOf(context, batch.name));
+  } catch (error) {
+    if (!isProblem(error, "remote_failed", "permission_denied", "remote_folder_missing")) throw error;
+    // An error answer is looked at before it is believed.
+    const committing = await currentBatch(context, batch.batchId);
+    const decision = await lookAndDecide(context, drop, committing);
+    if (decision.step === "commit") throw error;
+    return carryOut(context, drop, committing, decision);
+  }
+  // Acknowledged: whatever becomes of the file now, it was delivered. Nothing more is sent for it.
+  await finish(context, drop, batch);
+}
+
+async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
+  const { trigger } = context.profile.delivery;
+  // Before `delivered` is recorded: a trigger that could not be made is made by the next run.
+  if (trigger !== undefined) {
+    const path = remotePathOf(context, trigger.replaceAll("{name}", batch.name));
+    if ((await drop.stat(path)) === undefined) await drop.createEmpty(path);
+  }
+  await record(context, batch, "delivered");
+}
+
+/** By their computed paths: a try whose creation was never acknowledged may have left a file as well. */
+async function removeEarlierTries(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
+  if (batch.tries === 0 || context.profile.delivery.commit === "direct") return;
+  for (const event of await context.ledger.batchEvents(batch.batchId)) {
+    if (event.state === "uploading") await drop.remove(temporaryPathOf(context, event.name, event.try));
+  }
+}
+
+async function withFreeName(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<BatchRecord> {
+  let named = batch;
+  for (let burned = 0; burned < MAX_BURNED_NAMES; burned++) {
+    if ((await drop.stat(remotePathOf(context, named.name))) === undefined) return named;
+    await burnName(context, named);
+    named = await currentBatch(context, batch.batchId);
+  }
+  const message = `the last ${MAX_BURNED_NAMES} names tried in ${context.merchant.inbound} are taken`;
+  throw new Problem("remote_failed", message, {
+    hint: "Nothing of this batch was sent. See who else writes to that folder; then run again.",
+  });
+}
+
+async function burnName(context: PipelineContext, batch: BatchRecord): Promise<void> {
+  context.note(`the name ${batch.name} is taken on the server; it is burned and the next one is used`);
+  await mintBatchName(context, batch.batchId);
+}
+
+export async function mintBatchName(context: PipelineContext, batchId: number): Promise<string> {
+  const makeName = (number: number) =>
+    batchFileName(context.profile, { mid: context.merchant.mid, at: context.clock.wall(), number });
+  return context.ledger.mintName(batchId, makeName, stamp(context));
+}
+
+function temporaryPathOf(context: PipelineContext, name: string, attempt: number): string {
+  const suffix = context.profile.delivery.temporarySuffix.replaceAll("{try}", String(attempt));
+  return remotePathOf(context, `${name}${suffix}`);
+}
+
+export function contentOf(batch: BatchRecord): NonNullable<BatchRecord["content"]> {
+  if (!batch.content) throw new Error(`batch ${batch.batchId} is ${batch.state} but was never archived`);
+  return batch.content;
+}
+
+async function record(context: PipelineContext, batch: BatchRecord, state: BatchState, detail = ""): Promise<void> {
+  await context.ledger.recordBatchState(batch.batchId, state, { ...stamp(context), try: batch.tries, detail });
+}

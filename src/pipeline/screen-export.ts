@@ -1,0 +1,195 @@
+/**
+ * Reads one export and says of each row: accepted, skipped, or rejected. Without a ledger it is what `validate` shows;
+ * with one it also knows what was sent before.
+ */
+import { bucketOf } from "../domain/bucket.ts";
+import { judgeIdentity } from "../domain/identity.ts";
+import { formatInstant, type Instant } from "../domain/instant.ts";
+import { type MoneyTotal, MoneyTotals } from "../domain/money.ts";
+import type { ExportShape, Policy } from "../domain/policy.ts";
+import type { AcceptedRow } from "../domain/rebill.ts";
+import type { RejectCode, SkipCode, SkippedRow } from "../domain/row-verdict.ts";
+import { type ExportSummary, type RejectedRow, readExport } from "../intake/read-export.ts";
+import type { AttemptRecord, Ledger, NewBreak, Stamp } from "../ledger/ledger.ts";
+import type { WindowProfile } from "../profiles/profile.ts";
+
+export interface ScreenOptions {
+  readonly shape: ExportShape;
+  readonly policy: Policy;
+  readonly maxAgeDays: number;
+  readonly now: Instant;
+}
+
+/** What was sent before; looked up for each page of accepted rows. */
+export interface SentBefore {
+  readonly ledger: Pick<Ledger, "findAttempts" | "pendingOrdersOfSubscriptions" | "findBatch">;
+  readonly window: WindowProfile;
+  readonly stamp: Stamp;
+}
+
+export interface ScreenSink {
+  accepted(rows: readonly AcceptedRow[]): Promise<void>;
+  rejected(row: RejectedRow): Promise<void>;
+  /** The same order was declined again while the provider holds it. */
+  retried(found: NewBreak): void;
+}
+
+export interface ExportScreening {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly rows: number;
+  readonly accepted: number;
+  readonly skipped: number;
+  readonly skippedByCode: Readonly<Partial<Record<SkipCode, number>>>;
+  /** The first of them, to be named for a person. */
+  readonly skippedRows: readonly SkippedRow[];
+  readonly rejected: number;
+  readonly rejectedByCode: Readonly<Partial<Record<RejectCode, number>>>;
+  readonly totals: readonly MoneyTotal[];
+  readonly notes: readonly string[];
+  readonly heldCardNumber: boolean;
+}
+
+const NAMED_SKIPS = 20;
+
+export async function screenExport(
+  path: string,
+  options: ScreenOptions,
+  sink: ScreenSink,
+  sentBefore?: SentBefore,
+): Promise<ExportScreening> {
+  const screening = new Screening(sink, sentBefore, options.now);
+  const summary = await readExport(path, options, {
+    accepted: (rows) => screening.accept(rows),
+    skipped: async (rows) => {
+      for (const row of rows) screening.skip(row);
+    },
+    rejected: (row) => sink.rejected(row),
+  });
+  return screening.finish(summary);
+}
+
+class Screening {
+  readonly #sink: ScreenSink;
+  readonly #sentBefore: SentBefore | undefined;
+  readonly #now: Instant;
+  readonly #totals = new MoneyTotals();
+  readonly #skippedByCode: Partial<Record<SkipCode, number>> = {};
+  readonly #skippedRows: SkippedRow[] = [];
+  readonly #batchNames = new Map<number, string>();
+  #accepted = 0;
+  #skipped = 0;
+  #sharedSubscriptions = 0;
+
+  constructor(sink: ScreenSink, sentBefore: SentBefore | undefined, now: Instant) {
+    this.#sink = sink;
+    this.#sentBefore = sentBefore;
+    this.#now = now;
+  }
+
+  async accept(rows: readonly AcceptedRow[]): Promise<void> {
+    const fresh = this.#sentBefore ? await this.#withoutKnown(rows, this.#sentBefore) : rows;
+    for (const { rebill } of fresh) this.#totals.add(rebill.currency, rebill.amountMinor);
+    this.#accepted += fresh.length;
+    if (fresh.length > 0) await this.#sink.accepted(fresh);
+  }
+
+  skip(row: SkippedRow): void {
+    this.#skipped += 1;
+    this.#skippedByCode[row.code] = (this.#skippedByCode[row.code] ?? 0) + 1;
+    if (this.#skippedRows.length < NAMED_SKIPS) this.#skippedRows.push(row);
+  }
+
+  finish(summary: ExportSummary): ExportScreening {
+    const notes = [...summary.notes];
+    if (this.#sharedSubscriptions > 0) {
+      notes.push(
+        `${this.#sharedSubscriptions} rows bill a subscription that has another order pending; weekly plans do that, but look`,
+      );
+    }
+    return {
+      sha256: summary.sha256,
+      sizeBytes: summary.sizeBytes,
+      rows: summary.rows,
+      accepted: this.#accepted,
+      skipped: this.#skipped,
+      skippedByCode: this.#skippedByCode,
+      skippedRows: this.#skippedRows,
+      rejected: summary.rejected,
+      rejectedByCode: summary.rejectedByCode,
+      totals: this.#totals.toArray(),
+      notes,
+      heldCardNumber: summary.heldCardNumber,
+    };
+  }
+
+  async #withoutKnown(rows: readonly AcceptedRow[], sentBefore: SentBefore): Promise<AcceptedRow[]> {
+    const earlier = await sentBefore.ledger.findAttempts(rows.map((row) => row.rebill));
+    const byOrder = Map.groupBy(earlier, (attempt) => attempt.orderId);
+    const byTransaction = Map.groupBy(earlier, (attempt) => attempt.transactionId);
+    const fresh: AcceptedRow[] = [];
+    for (const row of rows) {
+      const { orderId, transactionId } = row.rebill;
+      const matches = new Set([...(byOrder.get(orderId) ?? []), ...(byTransaction.get(transactionId) ?? [])]);
+      const sendings = [...matches].map((attempt) => ({
+        ...attempt,
+        bucket: bucketOf(attempt, this.#now, sentBefore.window).bucket,
+      }));
+      const verdict = judgeIdentity(row.rebill, sendings, this.#now);
+      if (verdict.verdict === "new") fresh.push(row);
+      else await this.#skipKnown(row, verdict, sentBefore);
+    }
+    await this.#countSharedSubscriptions(fresh, sentBefore);
+    return fresh;
+  }
+
+  async #skipKnown(
+    row: AcceptedRow,
+    verdict: { readonly code: SkipCode; readonly earlier: AttemptRecord; readonly retriedWhileHeld: boolean },
+    sentBefore: SentBefore,
+  ): Promise<void> {
+    const { earlier, code } = verdict;
+    const { orderId, transactionId } = row.rebill;
+    const file = await this.#batchName(earlier.batchId, sentBefore);
+    const where = `${SKIP_WORDS[code]}: order ${earlier.orderId} went in ${file}`;
+    const message = verdict.retriedWhileHeld ? `${where}, and was declined again under another transaction` : where;
+    this.skip({ row: row.row, line: row.line, orderId, code, message });
+    if (!verdict.retriedWhileHeld) return;
+    this.#sink.retried({
+      ...sentBefore.stamp,
+      code: "retried_while_held",
+      fingerprint: `order ${orderId}: ${transactionId}`,
+      orderId,
+      file: "",
+      line: row.line,
+      message: `declined again while the provider holds it until ${formatInstant(earlier.expiresAt)} (it went in ${file})`,
+      attemptId: earlier.attemptId,
+      batchId: earlier.batchId,
+    });
+  }
+
+  async #batchName(batchId: number, sentBefore: SentBefore): Promise<string> {
+    const known = this.#batchNames.get(batchId);
+    if (known !== undefined) return known;
+    const batch = await sentBefore.ledger.findBatch(String(batchId));
+    const when = batch ? ` (${batch.state} ${formatInstant(batch.since.at)})` : "";
+    const words = `${batch?.name || `batch ${batchId}`}${when}`;
+    this.#batchNames.set(batchId, words);
+    return words;
+  }
+
+  async #countSharedSubscriptions(rows: readonly AcceptedRow[], sentBefore: SentBefore): Promise<void> {
+    if (rows.length === 0) return;
+    const subscriptionIds = rows.map((row) => row.rebill.subscriptionId);
+    const pending = await sentBefore.ledger.pendingOrdersOfSubscriptions(subscriptionIds);
+    const taken = new Set(pending.map((entry) => entry.subscriptionId));
+    this.#sharedSubscriptions += subscriptionIds.filter((id) => taken.has(id)).length;
+  }
+}
+
+const SKIP_WORDS: Record<SkipCode, string> = {
+  already_pending: "the provider has it",
+  already_rescued: "it was rescued",
+  already_closed: "this decline was sent and came back without money; only a new decline may be sent",
+  never_retry: "its decline code says never again",
+};
