@@ -15,9 +15,16 @@ export const HOUR_MS = 60 * MINUTE_MS;
 /** A rescue window counts days of 24 hours; calendar days (freshness) are counted with `calendarDaysBetween`. */
 export const DAY_MS = 24 * HOUR_MS;
 
-const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)$/;
+const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)$/;
 
-/** An ISO 8601 instant with `Z` or an offset; digits past the millisecond are cut. Anything else is undefined. */
+/** Outside these the year has not four digits, in UTC or in some zone; what `formatInstant` writes could not be read again. */
+const EARLIEST = Date.parse("0001-01-02T00:00:00Z");
+const LATEST = Date.parse("9999-12-31T23:59:59.999Z");
+
+/**
+ * An ISO 8601 instant with `Z` or an offset; digits past the millisecond are cut. Anything else is undefined, and so is
+ * what falls outside the years 1 to 9999.
+ */
 export function parseInstant(text: string): Instant | undefined {
   const match = INSTANT.exec(text);
   if (!match) return undefined;
@@ -38,13 +45,14 @@ export function parseInstant(text: string): Instant | undefined {
   const date = new Date(0);
   date.setUTCFullYear(y, mo - 1, d);
   date.setUTCHours(h, mi, s, millis);
-  return date.getTime() - offset * MINUTE_MS;
+  const instant = date.getTime() - offset * MINUTE_MS;
+  return instant >= EARLIEST && instant <= LATEST ? instant : undefined;
 }
 
 function parseOffsetMinutes(zone: string): number | undefined {
   if (zone === "Z") return 0;
   const hours = Number(zone.slice(1, 3));
-  const minutes = Number(zone.slice(-2));
+  const minutes = zone.length > 3 ? Number(zone.slice(-2)) : 0;
   if (hours > 23 || minutes > 59) return undefined;
   return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes);
 }
@@ -73,7 +81,8 @@ export function calendarDay(instant: Instant, timeZone: string): string {
     format = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
     dayFormats.set(timeZone, format);
   }
-  return format.format(instant);
+  // The format pads months and days, but not years before 1000.
+  return format.format(instant).padStart(10, "0");
 }
 
 /** Whole calendar days from one `yyyy-MM-dd` day to a later one (negative when it is earlier). */
