@@ -29,6 +29,7 @@ export interface SilentBatch {
 export interface SilenceFacts {
   /** Every attempt, in pages. */
   readonly attempts: AsyncIterable<readonly SilentAttempt[]> | Iterable<readonly SilentAttempt[]>;
+  /** Every batch, the delivered ones too: they say since when rebills are with the provider. */
   readonly batches: readonly SilentBatch[];
   readonly runs: readonly { readonly command: string; readonly at: Instant }[];
   /** Completed listings of the outbound folder. */

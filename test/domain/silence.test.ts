@@ -221,6 +221,14 @@ describe("result_file_missing", () => {
     }
   });
 
+  test("a rebill whose window was over before its delivery was known does not hide another one", async () => {
+    const late = { ...batch(), batchId: 2, since: { at: at("2026-11-03T04:00:00Z") } };
+    const over = attempt([], { batchId: 2, expiresAt: at("2026-10-30T00:00:00Z") });
+    const facts = { ...pending, attempts: [[attempt(), over]], batches: [batch(), late] };
+    const collections = listings(["2026-11-02T16:30:00Z", 0]);
+    expect(await keys({ ...facts, collections }, "2026-11-03T12:00:00Z")).toEqual(missing("2026-11-02T15:00:00Z"));
+  });
+
   test("a due time in a zone follows its clocks", async () => {
     const berlin = [{ hour: 9, minute: 0, zone: "Europe/Berlin" }];
     const facts = { ...pending, resultsDue: berlin, collections: listings(["2026-11-02T12:00:00Z", 0]) };
