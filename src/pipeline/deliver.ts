@@ -38,8 +38,8 @@ export async function currentBatch(context: Pick<PipelineContext, "ledger">, bat
 }
 
 /** Where a batch's file is, or will be, on the server. */
-export function remotePathOf(context: Pick<PipelineContext, "merchant">, name: string): string {
-  return posix.join(context.merchant.inbound, name);
+export function remotePathOf(inbound: string, name: string): string {
+  return posix.join(inbound, name);
 }
 
 async function carryOut(
@@ -83,7 +83,7 @@ async function upload(context: PipelineContext, drop: RemoteDrop, archived: Batc
     await abandonTry(context, drop, batch, error);
     throw error;
   }
-  if ((await drop.stat(remotePathOf(context, batch.name))) !== undefined) {
+  if ((await drop.stat(remotePathOf(context.merchant.inbound, batch.name))) !== undefined) {
     return carryOut(context, drop, batch, { step: "burn_name", removeTemporary: true });
   }
   return commit(context, drop, await currentBatch(context, batch.batchId));
@@ -104,7 +104,7 @@ async function abandonTry(context: PipelineContext, drop: RemoteDrop, batch: Bat
  * is recorded between its creation and the first byte.
  */
 async function uploadDirectly(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
-  await send(context, drop, batch, remotePathOf(context, batch.name), () =>
+  await send(context, drop, batch, remotePathOf(context.merchant.inbound, batch.name), () =>
     context.ledger.transaction(async () => {
       await record(context, batch, "uploaded");
       await record(context, batch, "committing");
@@ -136,7 +136,7 @@ async function commit(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
   if (!batch.temporary) throw new Error(`batch ${batch.batchId} has no temporary file to commit`);
   await record(context, batch, "committing");
   try {
-    await drop.rename(batch.temporary.path, remotePathOf(context, batch.name));
+    await drop.rename(batch.temporary.path, remotePathOf(context.merchant.inbound, batch.name));
   } catch (error) {
     if (!isProblem(error, "remote_failed", "permission_denied", "remote_folder_missing")) throw error;
     // An error answer is looked at before it is believed.
@@ -153,7 +153,7 @@ async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
   const { trigger } = context.profile.delivery;
   // Before `delivered` is recorded: a trigger that could not be made is made by the next run.
   if (trigger !== undefined) {
-    const path = remotePathOf(context, trigger.replaceAll("{name}", batch.name));
+    const path = remotePathOf(context.merchant.inbound, trigger.replaceAll("{name}", batch.name));
     if ((await drop.stat(path)) === undefined) await drop.createEmpty(path);
   }
   await record(context, batch, "delivered");
@@ -170,7 +170,7 @@ async function removeEarlierTries(context: PipelineContext, drop: RemoteDrop, ba
 async function withFreeName(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<BatchRecord> {
   let named = batch;
   for (let burned = 0; burned < MAX_BURNED_NAMES; burned++) {
-    if ((await drop.stat(remotePathOf(context, named.name))) === undefined) return named;
+    if ((await drop.stat(remotePathOf(context.merchant.inbound, named.name))) === undefined) return named;
     await burnName(context, named);
     named = await currentBatch(context, batch.batchId);
   }
@@ -193,7 +193,7 @@ export async function mintBatchName(context: PipelineContext, batchId: number): 
 
 function temporaryPathOf(context: PipelineContext, name: string, attempt: number): string {
   const suffix = context.profile.delivery.temporarySuffix.replaceAll("{try}", String(attempt));
-  return remotePathOf(context, `${name}${suffix}`);
+  return remotePathOf(context.merchant.inbound, `${name}${suffix}`);
 }
 
 export function contentOf(batch: BatchRecord): NonNullable<BatchRecord["content"]> {

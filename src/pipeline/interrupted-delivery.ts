@@ -29,7 +29,7 @@ export async function lookAndDecide(
 }
 
 async function lookAt(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<RemoteLookAt> {
-  const finalPath = remotePathOf(context, batch.name);
+  const finalPath = remotePathOf(context.merchant.inbound, batch.name);
   const temporary = batch.temporary && (await drop.stat(batch.temporary.path));
   const final = await drop.stat(finalPath);
   if (final === undefined) return { temporary, final };
