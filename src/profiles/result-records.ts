@@ -1,0 +1,112 @@
+/**
+ * Text of a result file → its records, each with the physical line it starts on. csv-parse says what a quoted record is;
+ * around it stands what money needs and csv-parse does not do: a damaged line costs that line only. (Its own recovery
+ * skips good rows after a bad closing quote, and a verdict that is skipped here would look like silence.)
+ */
+import { type CsvError, parse } from "csv-parse/sync";
+
+export type ResultRecord =
+  | { readonly line: number; readonly cells: readonly string[] }
+  | { readonly line: number; readonly damage: string };
+
+/** A quoted cell may span this many lines; a quote that stays open longer was never meant to open one. */
+const MAX_RECORD_LINES = 100;
+
+export class RecordReader {
+  readonly #delimiter: string;
+  /** The last line so far, without its end. */
+  #carry = "";
+  /** Number of the line that `carry` begins. */
+  #line = 1;
+  /** Lines of a record whose quote is still open, the first of them `openLine`. */
+  #open: string[] = [];
+  #openLine = 0;
+
+  constructor(delimiter: string) {
+    this.#delimiter = delimiter;
+  }
+
+  /** Characters of the last, unfinished line. */
+  get carriedLength(): number {
+    return this.#carry.length;
+  }
+
+  /** A quoted cell has begun and not ended. */
+  get isQuoteOpen(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** The records that this text completes. */
+  write(text: string): ResultRecord[] {
+    const lines = (this.#carry + text).split("\n");
+    this.#carry = lines.pop() ?? "";
+    const records: ResultRecord[] = [];
+    for (const line of lines) {
+      this.#push(line, this.#line, records);
+      this.#line += 1;
+    }
+    return records;
+  }
+
+  /** The rest: a last line without a newline, and lines behind a quote that nothing closed. */
+  end(): ResultRecord[] {
+    const records: ResultRecord[] = [];
+    if (this.#carry !== "") this.#push(this.#carry, this.#line, records);
+    this.#carry = "";
+    while (this.#open.length > 0) this.#giveUpFirst("a quote is opened and never closed", records);
+    return records;
+  }
+
+  #push(line: string, number: number, records: ResultRecord[]): void {
+    if (this.#open.length === 0) {
+      const text = withoutReturn(line);
+      if (text === "") return;
+      if (!text.includes('"')) {
+        records.push({ line: number, cells: text.split(this.#delimiter) });
+        return;
+      }
+      this.#openLine = number;
+    }
+    this.#open.push(line);
+    this.#tryToClose(records);
+  }
+
+  #tryToClose(records: ResultRecord[]): void {
+    const outcome = this.#parse(withoutReturn(this.#open.join("\n")));
+    if (typeof outcome !== "string") {
+      records.push({ line: this.#openLine, cells: outcome });
+      this.#open = [];
+    } else if (outcome !== "open") {
+      this.#giveUpFirst(outcome, records);
+    } else if (this.#open.length >= MAX_RECORD_LINES) {
+      this.#giveUpFirst("a quote is opened and never closed", records);
+    }
+  }
+
+  /** Only the line with the quote is damaged; those behind it are read again, each for itself. */
+  #giveUpFirst(damage: string, records: ResultRecord[]): void {
+    const [, ...rest] = this.#open;
+    const first = this.#openLine;
+    this.#open = [];
+    records.push({ line: first, damage });
+    for (const [index, line] of rest.entries()) this.#push(line, first + 1 + index, records);
+  }
+
+  #parse(text: string): readonly string[] | string {
+    try {
+      const [cells = []] = parse(text, {
+        delimiter: this.#delimiter,
+        record_delimiter: ["\r\n", "\n"],
+        relax_column_count: true,
+      });
+      return cells;
+    } catch (error) {
+      const { code } = error as CsvError;
+      return code === "CSV_QUOTE_NOT_CLOSED" ? "open" : `a quote stands where none may (${code})`;
+    }
+  }
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
