@@ -1,0 +1,94 @@
+/** Submitted rebills grouped by something (a night, a decline code): how many of them were rescued. Sums only. */
+import type { SubmittedBucket } from "../domain/bucket.ts";
+import { calendarDay, type Instant, MINUTE_MS } from "../domain/instant.ts";
+import { type Money, type MoneyTotal, MoneyTotals } from "../domain/money.ts";
+
+export interface Night {
+  /** The merchant's calendar day of the decline, `yyyy-MM-dd`. */
+  readonly declinedOn: string;
+}
+
+export interface DeclineCode {
+  readonly declineCode: string;
+  readonly declineCodeSource: string;
+}
+
+export type CohortReport<Name> = Name & {
+  readonly currency: string;
+  readonly submitted: MoneyTotal;
+  readonly rescued: MoneyTotal;
+  readonly pending: MoneyTotal;
+};
+
+interface Cohort<Name> {
+  readonly name: Name;
+  readonly submitted: MoneyTotals;
+  readonly rescued: MoneyTotals;
+  readonly pending: MoneyTotals;
+}
+
+/** An export full of made-up decline codes must not fill the memory: what comes after so many goes under `other`. */
+const MOST_COHORTS = 2_000;
+
+export class Cohorts<Name extends object> {
+  readonly #byKey = new Map<string, Cohort<Name>>();
+  readonly #other: Name;
+
+  constructor(other: Name) {
+    this.#other = other;
+  }
+
+  add(name: Name, { currency, amountMinor }: Money, bucket: SubmittedBucket): void {
+    const cohort = this.#find(name);
+    cohort.submitted.add(currency, amountMinor);
+    if (bucket === "rescued") cohort.rescued.add(currency, amountMinor);
+    if (bucket === "pending") cohort.pending.add(currency, amountMinor);
+  }
+
+  /** One entry for each name and currency, in the order of the names. */
+  list(): CohortReport<Name>[] {
+    const cohorts = [...this.#byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cohort]) => cohort);
+    return cohorts.flatMap(({ name, submitted, rescued, pending }) =>
+      submitted.toArray().map((total) => ({
+        ...name,
+        currency: total.currency,
+        submitted: total,
+        rescued: rescued.get(total.currency),
+        pending: pending.get(total.currency),
+      })),
+    );
+  }
+
+  #find(name: Name): Cohort<Name> {
+    const key = JSON.stringify(name);
+    const known = this.#byKey.get(key);
+    if (known) return known;
+    if (this.#byKey.size >= MOST_COHORTS && name !== this.#other) return this.#find(this.#other);
+    const cohort = { name, submitted: new MoneyTotals(), rescued: new MoneyTotals(), pending: new MoneyTotals() };
+    this.#byKey.set(key, cohort);
+    return cohort;
+  }
+}
+
+/** Formatting a day costs more than the rest of the fold, and the quarter hours of a year are few. */
+const QUARTER_MS = 15 * MINUTE_MS;
+
+export class DayOf {
+  readonly #timezone: string;
+  readonly #byQuarter = new Map<number, string>();
+
+  constructor(timezone: string) {
+    this.#timezone = timezone;
+  }
+
+  /** No zone of today changes its day within a quarter of an hour. */
+  of(instant: Instant): string {
+    const quarter = Math.floor(instant / QUARTER_MS);
+    let day = this.#byQuarter.get(quarter);
+    if (day === undefined) {
+      day = calendarDay(quarter * QUARTER_MS, this.#timezone);
+      this.#byQuarter.set(quarter, day);
+    }
+    return day;
+  }
+}
