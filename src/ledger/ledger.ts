@@ -39,6 +39,8 @@ export interface LockKeeper {
 
 export interface LockHolder {
   readonly pid: number;
+  /** Tells it from a later process with the same number. */
+  readonly processStartedAt: Instant;
   readonly host: string;
   readonly command: string;
   readonly since: Instant;

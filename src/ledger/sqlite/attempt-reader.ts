@@ -1,0 +1,173 @@
+/**
+ * Attempts with all that is known of them. A page is a handful of queries, whatever its size: the attempts, then their
+ * outcomes, later claims and breaks side by side. No statement stays open between pages.
+ */
+import type { BatchState } from "../../domain/batch.ts";
+import { type BreakCode, isMismatch } from "../../domain/break.ts";
+import type { AttemptRecord, OutcomeRecord } from "../ledger.ts";
+import type { Database } from "./connection.ts";
+import type { Session } from "./session.ts";
+
+const PAGE_ROWS = 2_000;
+
+/** As the table has it; the rest of an AttemptRecord is added in `complete`. */
+type AttemptRow = Omit<AttemptRecord, "batchState" | "sessionKey" | "outcomes" | "mismatchOpen">;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface OutcomeRow extends Omit<OutcomeRecord, "file" | "processedAt"> {
+  readonly attemptId: number;
+  readonly processedAt: number | null;
+  readonly resultFileId: number | null;
+  readonly sessionKey: string;
+}
+
+const ATTEMPT = `SELECT attempt_id AS attemptId, order_id AS orderId, transaction_id AS transactionId,
+  attempt_number AS attemptNumber, export_id AS exportId, position, row, line, subscription_id AS subscriptionId,
+  customer_id AS customerId, decline_code AS declineCode, decline_code_source AS declineCodeSource,
+  amount_minor AS amountMinor, currency, declined_at AS declinedAt, expires_at AS expiresAt, batch_id AS batchId
+  FROM attempt`;
+
+const OUTCOME = `SELECT attempt_id AS attemptId, status, raw_status AS rawStatus, amount_minor AS amountMinor, currency,
+  processed_at AS processedAt, source, result_file_id AS resultFileId, line, response_code AS responseCode, message,
+  session_key AS sessionKey, at, recorded_at AS recordedAt FROM outcome`;
+
+const IN_LIST = "attempt_id IN (SELECT value FROM json_each(?))";
+
+export class AttemptReader {
+  readonly #session: Session;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.#statements = prepare(session.db);
+  }
+
+  /** In the order of their ids. Inside the caller's read or write. */
+  byIds(attemptIds: readonly number[]): AttemptRecord[] {
+    const ids = JSON.stringify(attemptIds);
+    return this.#complete(this.#statements.byIds.all(ids), ids);
+  }
+
+  /** Every attempt in the order of its id. */
+  async *all(): AsyncGenerator<AttemptRecord[]> {
+    let last = 0;
+    for (;;) {
+      const page = await this.#session.read(() => this.#after(last));
+      const end = page.at(-1);
+      if (!end) return;
+      last = end.attemptId;
+      yield page;
+    }
+  }
+
+  /** By position. Which attempts they are is decided once, at the first page. */
+  async *ofBatch(batchId: number): AsyncGenerator<AttemptRecord[]> {
+    const ids = await this.#session.read(() => this.#statements.idsOfBatch.all(batchId, batchId));
+    for (let start = 0; start < ids.length; start += PAGE_ROWS) {
+      const wanted = ids.slice(start, start + PAGE_ROWS);
+      const found = await this.#session.read(
+        () => new Map(this.byIds(wanted).map((record) => [record.attemptId, record])),
+      );
+      yield wanted.flatMap((id) => found.get(id) ?? []);
+    }
+  }
+
+  stateOfBatch(batchId: number): BatchState {
+    const state = this.#statements.stateOfBatch.get(batchId);
+    if (state === undefined) throw new Error(`batch ${batchId} is not in the ledger`);
+    return state;
+  }
+
+  /** The batch an attempt was claimed for last; undefined: there is no such attempt. */
+  batchOf(attemptId: number): number | undefined {
+    return this.#statements.lastReclaim.get(attemptId) ?? this.#statements.firstBatch.get(attemptId);
+  }
+
+  #after(attemptId: number): AttemptRecord[] {
+    const rows = this.#statements.after.all(attemptId, PAGE_ROWS);
+    return this.#complete(rows, JSON.stringify(rows.map((row) => row.attemptId)));
+  }
+
+  #complete(rows: readonly AttemptRow[], ids: string): AttemptRecord[] {
+    const states = new Map<number, BatchState>();
+    const records = new Map<number, Mutable<AttemptRecord> & { readonly outcomes: OutcomeRecord[] }>();
+    for (const row of rows) {
+      const nothingYet = { batchState: "planned" as BatchState, sessionKey: undefined, mismatchOpen: false };
+      records.set(row.attemptId, { ...row, ...nothingYet, outcomes: [] });
+    }
+    for (const { attemptId, batchId } of this.#statements.reclaims.all(ids)) {
+      const record = records.get(attemptId);
+      if (record) record.batchId = batchId;
+    }
+    for (const record of records.values()) {
+      const state = states.get(record.batchId) ?? this.stateOfBatch(record.batchId);
+      states.set(record.batchId, state);
+      record.batchState = state;
+    }
+    for (const { attemptId, code } of this.#statements.openBreaks.all(ids)) {
+      const record = records.get(attemptId);
+      if (record && isMismatch(code)) record.mismatchOpen = true;
+    }
+    this.#addOutcomes(records, ids);
+    return [...records.values()];
+  }
+
+  #addOutcomes(
+    records: ReadonlyMap<number, Mutable<AttemptRecord> & { readonly outcomes: OutcomeRecord[] }>,
+    ids: string,
+  ): void {
+    const names = new Map<number, string>();
+    for (const row of this.#statements.outcomes.all(ids)) {
+      const { attemptId, resultFileId, sessionKey, processedAt, ...said } = row;
+      const record = records.get(attemptId);
+      if (!record) continue;
+      const file = resultFileId === null ? "" : (names.get(resultFileId) ?? this.#nameOfFile(resultFileId));
+      if (resultFileId !== null) names.set(resultFileId, file);
+      record.outcomes.push({ ...said, file, ...(processedAt === null ? {} : { processedAt }) });
+      // The first key that was learned is kept.
+      if (record.sessionKey === undefined && sessionKey !== "") record.sessionKey = sessionKey;
+    }
+  }
+
+  #nameOfFile(resultFileId: number): string {
+    return this.#statements.nameOfFile.get(resultFileId) ?? "";
+  }
+}
+
+function prepare(db: Database) {
+  return {
+    byIds: db.prepare<[string], AttemptRow>(`${ATTEMPT} WHERE ${IN_LIST} ORDER BY attempt_id`),
+    after: db.prepare<[number, number], AttemptRow>(`${ATTEMPT} WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`),
+    outcomes: db.prepare<[string], OutcomeRow>(`${OUTCOME} WHERE ${IN_LIST} ORDER BY attempt_id, nth`),
+    reclaims: db.prepare<[string], { attemptId: number; batchId: number }>(
+      `SELECT attempt_id AS attemptId, batch_id AS batchId FROM reclaim WHERE ${IN_LIST} ORDER BY attempt_id, nth`,
+    ),
+    openBreaks: db.prepare<[string], { attemptId: number; code: BreakCode }>(
+      `SELECT attempt_id AS attemptId, code FROM break
+       WHERE ${IN_LIST} AND NOT EXISTS (SELECT 1 FROM break_settled settled WHERE settled.break_id = break.break_id)`,
+    ),
+    nameOfFile: db.prepare<[number], string>("SELECT name FROM result_file WHERE result_file_id = ?").pluck(),
+    stateOfBatch: db
+      .prepare<[number], BatchState>(
+        `SELECT kind FROM batch_event WHERE batch_id = ? AND kind NOT IN ('name_minted', 'temporary_created')
+         ORDER BY event_id DESC LIMIT 1`,
+      )
+      .pluck(),
+    firstBatch: db.prepare<[number], number>("SELECT batch_id FROM attempt WHERE attempt_id = ?").pluck(),
+    lastReclaim: db
+      .prepare<[number], number>("SELECT batch_id FROM reclaim WHERE attempt_id = ? ORDER BY nth DESC LIMIT 1")
+      .pluck(),
+    idsOfBatch: db
+      .prepare<[number, number], number>(
+        `SELECT attempt_id FROM (
+           SELECT attempt_id, position FROM attempt WHERE batch_id = ?
+             AND NOT EXISTS (SELECT 1 FROM reclaim later WHERE later.attempt_id = attempt.attempt_id)
+           UNION ALL
+           SELECT attempt_id, position FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ?
+             AND nth = (SELECT max(nth) FROM reclaim later WHERE later.attempt_id = reclaim.attempt_id)
+         ) ORDER BY position, attempt_id`,
+      )
+      .pluck(),
+  };
+}

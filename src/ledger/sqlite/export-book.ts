@@ -1,0 +1,156 @@
+/** Exports taken, and the rebills claimed from them. */
+import { foldState } from "../../domain/outcome.ts";
+import type { RebillIdentity } from "../../domain/rebill.ts";
+import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, Stamp } from "../ledger.ts";
+import type { AttemptReader } from "./attempt-reader.ts";
+import type { Session } from "./session.ts";
+
+export class SqliteExportBook implements ExportBook {
+  readonly #session: Session;
+  readonly #attempts: AttemptReader;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(session: Session, attempts: AttemptReader) {
+    this.#session = session;
+    this.#attempts = attempts;
+    this.#statements = prepare(session);
+  }
+
+  findExport(sha256: string): Promise<ExportRecord | undefined> {
+    return this.#session.read(() => this.#statements.exportBySha256.get(sha256));
+  }
+
+  exports(): Promise<ExportRecord[]> {
+    return this.#session.read(() => this.#statements.exports.all());
+  }
+
+  recordExport(taken: NewExport): Promise<number> {
+    return this.#session.write(() => Number(this.#statements.insertExport.run(taken).lastInsertRowid));
+  }
+
+  planBatch({ exportId, at, recordedAt }: Stamp & { readonly exportId: number }): Promise<number> {
+    return this.#session.write(() => {
+      const batchId = Number(this.#statements.insertBatch.run(exportId).lastInsertRowid);
+      this.#statements.insertPlanned.run(batchId, at, recordedAt);
+      return batchId;
+    });
+  }
+
+  claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void> {
+    return this.#session.write(() => {
+      this.#mustBePlanned(batchId);
+      for (const attempt of attempts) this.#claimOne(batchId, attempt);
+    });
+  }
+
+  reclaim(batchId: number, attemptIds: readonly number[]): Promise<void> {
+    return this.#session.write(() => {
+      this.#mustBePlanned(batchId);
+      for (const attemptId of attemptIds) {
+        const claimedBy = this.#attempts.batchOf(attemptId);
+        if (claimedBy === undefined || this.#attempts.stateOfBatch(claimedBy) !== "failed") {
+          throw new Error(`attempt ${attemptId} was not released: it may not go into batch ${batchId}`);
+        }
+        this.#statements.insertReclaim.run(attemptId, attemptId, batchId);
+      }
+    });
+  }
+
+  findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
+    return this.#session.read(() => {
+      const ids = new Set<number>();
+      for (const { orderId, transactionId } of identities) {
+        for (const id of this.#statements.idsByOrder.all(orderId)) ids.add(id);
+        for (const id of this.#statements.idsByTransaction.all(transactionId)) ids.add(id);
+      }
+      return this.#attempts.byIds([...ids]);
+    });
+  }
+
+  pendingOrdersOfSubscriptions(
+    subscriptionIds: readonly string[],
+  ): Promise<{ subscriptionId: string; orderId: string }[]> {
+    return this.#session.read(() => {
+      const ids = [...new Set(subscriptionIds)].flatMap((id) => this.#statements.idsBySubscription.all(id));
+      return this.#attempts
+        .byIds(ids)
+        .filter((attempt) => attempt.batchState !== "failed" || attempt.outcomes.length > 0)
+        .filter((attempt) => foldState(attempt.outcomes.map((outcome) => outcome.status)) === "pending")
+        .map(({ subscriptionId, orderId }) => ({ subscriptionId, orderId }));
+    });
+  }
+
+  #mustBePlanned(batchId: number): void {
+    const state = this.#attempts.stateOfBatch(batchId);
+    if (state !== "planned") throw new Error(`batch ${batchId} is ${state}: it takes no more rows`);
+  }
+
+  /** The last line of "exactly once": a transaction that is in another batch is never claimed, whatever the caller thinks. */
+  #claimOne(batchId: number, { rebill, position, row, line }: NewAttempt): void {
+    for (const earlier of this.#statements.idsByTransaction.all(rebill.transactionId)) {
+      const claimedBy = this.#attempts.batchOf(earlier);
+      if (claimedBy === undefined || this.#attempts.stateOfBatch(claimedBy) === "failed") continue;
+      throw new Error(`transaction ${rebill.transactionId} is already in batch ${claimedBy}`);
+    }
+    this.#statements.insertAttempt.run({
+      orderId: rebill.orderId,
+      transactionId: rebill.transactionId,
+      subscriptionId: rebill.subscriptionId,
+      customerId: rebill.customerId,
+      declineCode: rebill.declineCode,
+      declineCodeSource: rebill.declineCodeSource ?? "",
+      amountMinor: rebill.amountMinor,
+      currency: rebill.currency,
+      declinedAt: rebill.declinedAt,
+      expiresAt: rebill.expiresAt,
+      position,
+      row,
+      line,
+      batchId,
+    });
+  }
+}
+
+function prepare({ db }: Session) {
+  const exports = `SELECT export_id AS exportId, sha256, name, rows, accepted, skipped, rejected,
+    archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt FROM export`;
+  const ids = (column: string) =>
+    db.prepare<[string], number>(`SELECT attempt_id FROM attempt WHERE ${column} = ?`).pluck();
+  return {
+    // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
+    exportBySha256: db.prepare<[string], ExportRecord>(`${exports} WHERE sha256 = ? ORDER BY export_id DESC LIMIT 1`),
+    exports: db.prepare<[], ExportRecord>(`${exports} ORDER BY export_id`),
+    insertExport: db.prepare<[NewExport]>(
+      `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
+         recorded_at)
+       VALUES (@sha256, @name, @rows, @accepted, @skipped, @rejected, @archivePath, @maxAgeDays, @reason, @at,
+         @recordedAt)`,
+    ),
+    insertBatch: db.prepare<[number]>("INSERT INTO batch (export_id) VALUES (?)"),
+    insertPlanned: db.prepare<[number, number, number]>(
+      `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at)
+       VALUES (?, 'planned', '', 0, '', ?, ?)`,
+    ),
+    insertAttempt: db.prepare<[Record<string, unknown>]>(
+      `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
+         customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
+       VALUES (@orderId, @transactionId,
+         (SELECT coalesce(max(attempt_number), 0) + 1 FROM attempt WHERE order_id = @orderId),
+         (SELECT export_id FROM batch WHERE batch_id = @batchId), @position, @row, @line, @subscriptionId, @customerId,
+         @declineCode, @declineCodeSource, @amountMinor, @currency, @declinedAt, @expiresAt, @batchId)`,
+    ),
+    insertReclaim: db.prepare<[number, number, number]>(
+      `INSERT INTO reclaim (attempt_id, nth, batch_id)
+       VALUES (?, (SELECT coalesce(max(nth), 0) + 1 FROM reclaim WHERE attempt_id = ?), ?)`,
+    ),
+    idsByOrder: ids("order_id"),
+    idsByTransaction: ids("transaction_id"),
+    // Only those without a final word: the rest of a long history is not loaded. `foldState` decides.
+    idsBySubscription: db
+      .prepare<[string], number>(
+        `SELECT attempt_id FROM attempt WHERE subscription_id = ? AND NOT EXISTS (
+           SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')`,
+      )
+      .pluck(),
+  };
+}

@@ -1,0 +1,153 @@
+/** What came back: looks at the outbound folder, result files, outcomes. */
+import type { Instant } from "../../domain/instant.ts";
+import type {
+  AttemptRecord,
+  NewOutcome,
+  NewResultFile,
+  RemoteLook,
+  ResultBook,
+  ResultFileRecord,
+  Stamp,
+} from "../ledger.ts";
+import type { AttemptReader } from "./attempt-reader.ts";
+import type { Session } from "./session.ts";
+
+type Collection = Stamp & { readonly found: number; readonly collected: number };
+type Applied = Stamp & { readonly rows: number; readonly applied: number; readonly repeated: number };
+
+interface ResultFileRow extends NewResultFile {
+  readonly resultFileId: number;
+  readonly appliedRows: number | null;
+  readonly applied: number | null;
+  readonly repeated: number | null;
+  readonly appliedAt: Instant | null;
+  readonly appliedRecordedAt: Instant | null;
+}
+
+export class SqliteResultBook implements ResultBook {
+  readonly #session: Session;
+  readonly #attempts: AttemptReader;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(session: Session, attempts: AttemptReader) {
+    this.#session = session;
+    this.#attempts = attempts;
+    this.#statements = prepare(session);
+  }
+
+  recordLook(look: RemoteLook): Promise<void> {
+    return this.#session.write(() => {
+      this.#statements.putLook.run(look);
+    });
+  }
+
+  looks(): Promise<(RemoteLook & { readonly firstSeenAt: Instant })[]> {
+    return this.#session.read(() => this.#statements.looks.all());
+  }
+
+  recordCollection({ found, collected, at, recordedAt }: Collection): Promise<void> {
+    return this.#session.write(() => {
+      this.#statements.insertCollection.run(found, collected, at, recordedAt);
+    });
+  }
+
+  collections(): Promise<Collection[]> {
+    return this.#session.read(() => this.#statements.collections.all());
+  }
+
+  recordResultFile(file: NewResultFile): Promise<number> {
+    return this.#session.write(() => Number(this.#statements.insertFile.run(file).lastInsertRowid));
+  }
+
+  async resultFiles(): Promise<ResultFileRecord[]> {
+    const rows = await this.#session.read(() => this.#statements.files.all());
+    return rows.map(toResultFile);
+  }
+
+  markApplied(resultFileId: number, { rows, applied, repeated, at, recordedAt }: Applied): Promise<void> {
+    return this.#session.write(() => {
+      this.#statements.insertApplied.run(resultFileId, rows, applied, repeated, at, recordedAt);
+    });
+  }
+
+  findAttemptsForResults(keys: {
+    readonly orderIds: readonly string[];
+    readonly sessionKeys: readonly string[];
+  }): Promise<AttemptRecord[]> {
+    return this.#session.read(() => {
+      const ids = new Set<number>();
+      for (const orderId of keys.orderIds) for (const id of this.#statements.idsByOrder.all(orderId)) ids.add(id);
+      for (const key of keys.sessionKeys) for (const id of this.#statements.idsBySessionKey.all(key)) ids.add(id);
+      return this.#attempts.byIds([...ids]);
+    });
+  }
+
+  appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {
+    return this.#session.write(() => {
+      for (const outcome of outcomes) {
+        const { resultFileId = null, processedAt = null } = outcome;
+        this.#statements.insertOutcome.run({ ...outcome, resultFileId, processedAt });
+      }
+    });
+  }
+}
+
+function toResultFile(row: ResultFileRow): ResultFileRecord {
+  const { appliedRows, applied, repeated, appliedAt, appliedRecordedAt, ...file } = row;
+  const isApplied =
+    appliedRows !== null && applied !== null && repeated !== null && appliedAt !== null && appliedRecordedAt !== null;
+  return {
+    ...file,
+    applied: isApplied
+      ? { rows: appliedRows, applied, repeated, at: appliedAt, recordedAt: appliedRecordedAt }
+      : undefined,
+  };
+}
+
+function prepare({ db }: Session) {
+  return {
+    putLook: db.prepare<[RemoteLook]>(
+      `INSERT INTO look (name, size_bytes, modified_at, first_seen_at, seen_at)
+       VALUES (@name, @sizeBytes, @modifiedAt, @seenAt, @seenAt)
+       ON CONFLICT (name) DO UPDATE SET
+         first_seen_at = iif(size_bytes = excluded.size_bytes AND modified_at = excluded.modified_at,
+           first_seen_at, excluded.first_seen_at),
+         size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, seen_at = excluded.seen_at`,
+    ),
+    looks: db.prepare<[], RemoteLook & { firstSeenAt: Instant }>(
+      `SELECT name, size_bytes AS sizeBytes, modified_at AS modifiedAt, first_seen_at AS firstSeenAt, seen_at AS seenAt
+       FROM look ORDER BY name`,
+    ),
+    insertCollection: db.prepare<[number, number, number, number]>(
+      "INSERT INTO collection (found, collected, at, recorded_at) VALUES (?, ?, ?, ?)",
+    ),
+    collections: db.prepare<[], Collection>(
+      "SELECT found, collected, at, recorded_at AS recordedAt FROM collection ORDER BY collection_id",
+    ),
+    insertFile: db.prepare<[NewResultFile]>(
+      `INSERT INTO result_file (name, size_bytes, modified_at, sha256, archive_path, state, source, at, recorded_at)
+       VALUES (@name, @sizeBytes, @modifiedAt, @sha256, @archivePath, @state, @source, @at, @recordedAt)`,
+    ),
+    files: db.prepare<[], ResultFileRow>(
+      `SELECT result_file_id AS resultFileId, name, size_bytes AS sizeBytes, modified_at AS modifiedAt, sha256,
+         archive_path AS archivePath, state, source, file.at, file.recorded_at AS recordedAt, done.rows AS appliedRows,
+         done.applied, done.repeated, done.at AS appliedAt, done.recorded_at AS appliedRecordedAt
+       FROM result_file AS file LEFT JOIN result_file_applied AS done USING (result_file_id) ORDER BY result_file_id`,
+    ),
+    insertApplied: db.prepare<[number, number, number, number, number, number]>(
+      `INSERT INTO result_file_applied (result_file_id, rows, applied, repeated, at, recorded_at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+    idsByOrder: db.prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id = ?").pluck(),
+    idsBySessionKey: db
+      .prepare<[string], number>("SELECT attempt_id FROM outcome WHERE session_key = ? AND session_key <> ''")
+      .pluck(),
+    insertOutcome: db.prepare<[Record<string, unknown>]>(
+      `INSERT INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, source,
+         result_file_id, line, response_code, message, session_key, at, recorded_at)
+       VALUES (@attemptId, (SELECT coalesce(max(nth), 0) + 1 FROM outcome WHERE attempt_id = @attemptId), @status,
+         @rawStatus, @amountMinor, @currency, @processedAt, @source, @resultFileId, @line, @responseCode, @message,
+         @sessionKey, @at, @recordedAt)`,
+    ),
+  };
+}

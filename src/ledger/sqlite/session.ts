@@ -1,0 +1,124 @@
+/**
+ * One connection, used by one at a time. A transaction may await between its calls, so calls from elsewhere in the process
+ * must not slip into it: they wait in a queue, and a call belongs to a transaction if it was made from within its work.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Database } from "./connection.ts";
+import { problemFrom } from "./sqlite-problem.ts";
+
+/** The merchant's lock, as seen from inside a transaction. */
+export interface WriteGuard {
+  /** Has this ledger taken the lock? Without it, a transaction only reads. */
+  readonly isTaken: boolean;
+  /** Throws the Problem `locked` unless the lock row still names us; leaves a sign of life. */
+  check(): void;
+}
+
+interface OpenTransaction {
+  isOpen: boolean;
+  isChecked: boolean;
+  /** Set by the first write that failed inside: what it left half done must never be committed. */
+  failure: { readonly error: unknown } | undefined;
+}
+
+export class Session {
+  readonly db: Database;
+  readonly #guard: WriteGuard;
+  readonly #inside = new AsyncLocalStorage<OpenTransaction>();
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(db: Database, guard: WriteGuard) {
+    this.db = db;
+    this.#guard = guard;
+  }
+
+  /** Outside a transaction it waits for the one that is open, so that it never sees what may be rolled back. */
+  async read<T>(work: () => T): Promise<T> {
+    return this.#current() ? this.#translated(work) : this.#queued(() => this.#translated(work));
+  }
+
+  /** Its own transaction, or part of the one it is called in. */
+  write<T>(work: () => T): Promise<T> {
+    return this.transaction(async () => {
+      this.#admit();
+      return work();
+    });
+  }
+
+  /** All or nothing; joins the transaction it is called in. */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    const outer = this.#current();
+    return outer ? this.#join(outer, work) : this.#queued(() => this.#run(work));
+  }
+
+  /** For the lock's own row, which is written by whoever holds lock.db: not guarded, never inside a transaction. */
+  async writeUnguarded<T>(work: () => T): Promise<T> {
+    if (this.#current()) throw new Error("the lock is not taken or released inside a transaction");
+    return this.#queued(() => this.#translated(() => this.db.transaction(work).immediate()));
+  }
+
+  /** Waits for what is under way, then closes. */
+  async close(): Promise<void> {
+    if (this.#current()) throw new Error("the ledger was closed inside a transaction");
+    return this.#queued(async () => {
+      this.db.close();
+    });
+  }
+
+  #current(): OpenTransaction | undefined {
+    const transaction = this.#inside.getStore();
+    if (transaction && !transaction.isOpen) {
+      throw new Error("a ledger call was made after its transaction had ended: an await is missing");
+    }
+    return transaction;
+  }
+
+  #admit(): void {
+    const transaction = this.#current();
+    if (!transaction) throw new Error("a write needs a transaction");
+    if (transaction.failure) throw transaction.failure.error;
+    if (!transaction.isChecked) this.#guard.check();
+    // BEGIN IMMEDIATE keeps the lock row as it was checked until the end.
+    transaction.isChecked = true;
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    const transaction: OpenTransaction = { isOpen: true, isChecked: false, failure: undefined };
+    try {
+      this.db.exec(this.#guard.isTaken ? "BEGIN IMMEDIATE" : "BEGIN");
+      const result = await this.#inside.run(transaction, work);
+      transaction.isOpen = false;
+      if (transaction.failure) throw transaction.failure.error;
+      this.db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      transaction.isOpen = false;
+      // SQLite rolls back by itself where the disk failed.
+      if (this.db.inTransaction) this.db.exec("ROLLBACK");
+      throw problemFrom(error, this.db.name);
+    }
+  }
+
+  async #join<T>(outer: OpenTransaction, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      outer.failure ??= { error };
+      throw problemFrom(error, this.db.name);
+    }
+  }
+
+  async #translated<T>(work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      throw problemFrom(error, this.db.name);
+    }
+  }
+
+  #queued<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+}
