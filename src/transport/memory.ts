@@ -1,0 +1,277 @@
+/**
+ * A drop in memory that keeps every promise of the interface, for tests of what is built on it. It can refuse or lose the
+ * answer of any single request, before or after the act, and take files away at once as a mailbox server does.
+ */
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import { type Instant, SECOND_MS } from "../domain/instant.ts";
+import { Problem, type ProblemCode } from "../domain/problem.ts";
+import { readLocalFile, writeLocalFile } from "./local-file.ts";
+import type {
+  RemoteAbout,
+  RemoteDrop,
+  RemoteEntry,
+  RemoteFileFacts,
+  TransferResult,
+  Transport,
+  UploadOptions,
+} from "./transport.ts";
+
+export type MemoryOperation = "connect" | "list" | "stat" | "create" | "write" | "close" | "read" | "rename" | "remove";
+
+export interface MemoryRequest {
+  /** From 1, over all connections. */
+  readonly number: number;
+  readonly operation: MemoryOperation;
+  /** Absolute; empty for `connect`. */
+  readonly path: string;
+}
+
+export interface MemoryFault {
+  /** `remote_unreachable` and `deadline_reached` end the connection as well. */
+  readonly code: ProblemCode;
+  /** `after`: the act was carried out, only its answer is lost. */
+  readonly when: "before" | "after";
+}
+
+export interface MemoryDropOptions {
+  /** Default: `/inbound` and `/outbound`; the login folder is `/`. */
+  readonly folders?: readonly string[];
+  /** The server's clock; default: the machine's. */
+  readonly now?: () => Instant;
+  /** Asked for every request. */
+  readonly fault?: (request: MemoryRequest) => MemoryFault | undefined;
+  /** Is a file with this name taken the moment it is complete? Then it goes to `taken`. */
+  readonly isTaken?: (path: string) => boolean;
+}
+
+export interface MemoryDrop {
+  readonly transport: Transport;
+  /** By absolute path. A test may put, look and delete here. */
+  readonly files: Map<string, MemoryFile>;
+  readonly taken: Map<string, MemoryFile>;
+  /** Every request so far. */
+  readonly requests: readonly MemoryRequest[];
+  put(path: string, bytes: string | Buffer): void;
+}
+
+export interface MemoryFile {
+  readonly bytes: Buffer;
+  readonly modifiedAt: Instant;
+}
+
+export function createMemoryDrop(options: MemoryDropOptions = {}): MemoryDrop {
+  const server = new MemoryServer(options);
+  return {
+    transport: {
+      connect: async (signal) => {
+        const drop = new MemoryRemoteDrop(server, signal);
+        await drop.request("connect", "", () => {});
+        return drop;
+      },
+    },
+    files: server.files,
+    taken: server.taken,
+    requests: server.requests,
+    put: (path, bytes) => server.write(absolute(path), Buffer.from(bytes)),
+  };
+}
+
+class MemoryServer {
+  readonly files = new Map<string, MemoryFile>();
+  readonly taken = new Map<string, MemoryFile>();
+  readonly requests: MemoryRequest[] = [];
+  readonly folders: ReadonlySet<string>;
+  readonly #now: () => Instant;
+  readonly #options: MemoryDropOptions;
+
+  constructor(options: MemoryDropOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.folders = new Set(["/", ...(options.folders ?? ["/inbound", "/outbound"]).map(absolute)]);
+  }
+
+  log(operation: MemoryOperation, path: string): MemoryFault | undefined {
+    const request = { number: this.requests.length + 1, operation, path };
+    this.requests.push(request);
+    return this.#options.fault?.(request);
+  }
+
+  write(path: string, bytes: Buffer): void {
+    // SFTP version 3 knows whole seconds only.
+    this.files.set(path, { bytes, modifiedAt: Math.floor(this.#now() / SECOND_MS) * SECOND_MS });
+  }
+
+  /** A file has got its content and its name: the provider may take it. */
+  complete(path: string): void {
+    const file = this.files.get(path);
+    if (!file || !this.#options.isTaken?.(path)) return;
+    this.files.delete(path);
+    this.taken.set(path, file);
+  }
+
+  facts(path: string): RemoteFileFacts | undefined {
+    if (this.folders.has(path)) return { sizeBytes: 0, modifiedAt: 0 };
+    const file = this.files.get(path);
+    return file && { sizeBytes: file.bytes.length, modifiedAt: file.modifiedAt };
+  }
+
+  entries(folder: string): RemoteEntry[] {
+    const isInside = (path: string) => path !== folder && posix.dirname(path) === folder;
+    return [
+      ...[...this.folders]
+        .filter(isInside)
+        .map((path) => ({ name: posix.basename(path), kind: "folder" as const, sizeBytes: 0, modifiedAt: 0 })),
+      ...[...this.files]
+        .filter(([path]) => isInside(path))
+        .map(([path, { bytes, modifiedAt }]) => ({
+          name: posix.basename(path),
+          kind: "file" as const,
+          sizeBytes: bytes.length,
+          modifiedAt,
+        })),
+    ];
+  }
+}
+
+class MemoryRemoteDrop implements RemoteDrop {
+  readonly about: RemoteAbout = {
+    address: "memory",
+    hostKeyFingerprint: "",
+    serverVersion: "memory",
+    fsync: false,
+    loginFolder: "/",
+  };
+  readonly #server: MemoryServer;
+  readonly #signal: AbortSignal | undefined;
+  #isOver = false;
+
+  constructor(server: MemoryServer, signal: AbortSignal | undefined) {
+    this.#server = server;
+    this.#signal = signal;
+  }
+
+  list(folder: string): Promise<RemoteEntry[]> {
+    const path = absolute(folder);
+    return this.request("list", path, () => {
+      this.#needFolder(path);
+      return this.#server.entries(path);
+    });
+  }
+
+  stat(path: string): Promise<RemoteFileFacts | undefined> {
+    return this.request("stat", absolute(path), () => this.#server.facts(absolute(path)));
+  }
+
+  async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<TransferResult> {
+    const path = absolute(remotePath);
+    const hash = createHash("sha256");
+    await this.#create(path);
+    await options.onCreated?.();
+    let sizeBytes = 0;
+    for await (const block of readLocalFile(localPath)) {
+      hash.update(block);
+      await this.request("write", path, () => {
+        const before = this.#server.files.get(path)?.bytes ?? Buffer.alloc(0);
+        this.#server.write(path, Buffer.concat([before, block]));
+      });
+      sizeBytes += block.length;
+      options.onProgress?.(sizeBytes);
+    }
+    await this.request("close", path, () => this.#server.complete(path));
+    const facts = await this.stat(path);
+    if (facts?.sizeBytes !== sizeBytes) throw refused("remote_failed", `upload ${path}: its size is not what was sent`);
+    return { sizeBytes, sha256: hash.digest("hex") };
+  }
+
+  async download(remotePath: string, localPath: string, onProgress?: (bytes: number) => void): Promise<TransferResult> {
+    return writeLocalFile(localPath, async (write) => {
+      const bytes = await this.#read(remotePath);
+      await write(bytes);
+      onProgress?.(bytes.length);
+      return transferred(bytes);
+    });
+  }
+
+  async hash(remotePath: string): Promise<TransferResult> {
+    return transferred(await this.#read(remotePath));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    const [source, target] = [absolute(from), absolute(to)];
+    return this.request("rename", source, () => {
+      this.#needFolder(posix.dirname(target));
+      const file = this.#server.files.get(source);
+      if (!file) throw refused("remote_failed", `rename ${source}: no such file`);
+      if (this.#server.facts(target)) throw refused("remote_failed", `rename ${source}: ${target} exists`);
+      this.#server.files.delete(source);
+      this.#server.files.set(target, file);
+      this.#server.complete(target);
+    });
+  }
+
+  async createEmpty(path: string): Promise<void> {
+    await this.#create(absolute(path));
+    await this.request("close", absolute(path), () => this.#server.complete(absolute(path)));
+  }
+
+  remove(path: string): Promise<void> {
+    return this.request("remove", absolute(path), () => {
+      this.#server.files.delete(absolute(path));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+  }
+
+  /** Every act on the server goes through here, so that every one can be made to fail. */
+  async request<T>(operation: MemoryOperation, path: string, act: () => T): Promise<T> {
+    if (this.#signal?.aborted) throw refused("deadline_reached", `${operation} ${path}: the deadline was reached`);
+    if (this.#isOver) throw refused("remote_unreachable", `${operation} ${path}: the connection is over`);
+    const fault = this.#server.log(operation, path);
+    if (fault?.when === "before") throw this.#fail(fault.code, operation, path);
+    const result = act();
+    if (fault) throw this.#fail(fault.code, operation, path);
+    return result;
+  }
+
+  #fail(code: ProblemCode, operation: MemoryOperation, path: string): Problem {
+    if (code === "remote_unreachable" || code === "deadline_reached") this.#isOver = true;
+    return refused(code, `${operation} ${path}: made to fail (${code})`);
+  }
+
+  #create(path: string): Promise<void> {
+    return this.request("create", path, () => {
+      this.#needFolder(posix.dirname(path));
+      if (this.#server.facts(path)) throw refused("remote_failed", `create ${path}: it exists`);
+      this.#server.write(path, Buffer.alloc(0));
+    });
+  }
+
+  #read(remotePath: string): Promise<Buffer> {
+    const path = absolute(remotePath);
+    return this.request("read", path, () => {
+      this.#needFolder(posix.dirname(path));
+      const file = this.#server.files.get(path);
+      if (!file) throw refused("remote_failed", `read ${path}: no such file`);
+      return file.bytes;
+    });
+  }
+
+  #needFolder(folder: string): void {
+    if (!this.#server.folders.has(folder)) throw refused("remote_folder_missing", `there is no folder ${folder}`);
+  }
+}
+
+function refused(code: ProblemCode, message: string): Problem {
+  return new Problem(code, `memory: ${message}`);
+}
+
+function absolute(path: string): string {
+  return posix.resolve("/", path);
+}
+
+function transferred(bytes: Buffer): TransferResult {
+  return { sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+}

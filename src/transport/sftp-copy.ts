@@ -1,0 +1,128 @@
+/**
+ * Moving bytes: many requests of 32 KiB in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
+ * report success on a full disk and resolve before the bytes are there; not `fastPut`, whose failures leave holes.
+ */
+import type { SftpConnection } from "./sftp-connection.ts";
+import type { Action } from "./sftp-errors.ts";
+
+/** What every server takes; larger requests have corrupted files on some. */
+const REQUEST_BYTES = 32 * 1024;
+
+export interface CopyOptions {
+  /** Requests in flight. */
+  readonly concurrency: number;
+  readonly action: Action;
+}
+
+/**
+ * Writes the blocks one after the other from position 0 and resolves with the byte count once all are acknowledged.
+ * `onAcknowledged` is told the sum so far. The blocks may be reused by their source: ssh2 copies what it sends.
+ */
+export async function writeBlocks(
+  connection: SftpConnection,
+  handle: Buffer,
+  blocks: AsyncIterable<Buffer>,
+  { concurrency, action }: CopyOptions,
+  onAcknowledged?: (bytes: number) => void,
+): Promise<number> {
+  const window = new Window(concurrency);
+  let position = 0;
+  let acknowledged = 0;
+  for await (const block of blocks) {
+    for (let offset = 0; offset < block.length; offset += REQUEST_BYTES) {
+      const length = Math.min(REQUEST_BYTES, block.length - offset);
+      const at = position;
+      await window.enter();
+      const written = connection.ask<unknown>(action, (answer) =>
+        connection.sftp.write(handle, block, offset, length, at, answer),
+      );
+      window.hold(
+        written.then(() => {
+          acknowledged += length;
+          onAcknowledged?.(acknowledged);
+        }),
+      );
+      position += length;
+    }
+  }
+  await window.drain();
+  return position;
+}
+
+/**
+ * Reads from position 0 to the end and hands on the chunks in order. The end is where the server says so, not where an
+ * earlier look saw it: files grow and shrink. Short answers are asked for again.
+ */
+export async function readChunks(
+  connection: SftpConnection,
+  handle: Buffer,
+  { concurrency, action }: CopyOptions,
+  onChunk: (chunk: Buffer) => Promise<void> | void,
+): Promise<void> {
+  const read = (position: number, length: number) => {
+    const buffer = Buffer.allocUnsafe(length);
+    const answered = connection.ask<number>(action, (answer) =>
+      connection.sftp.read(handle, buffer, 0, length, position, answer),
+    );
+    // Reads past the end are dropped unheard when it is found; their failures must not end the process.
+    answered.catch(() => {});
+    return async () => buffer.subarray(0, await answered);
+  };
+  const inFlight: (() => Promise<Buffer>)[] = [];
+  let next = 0;
+  // Starts small and doubles: most result files fit into the first two.
+  for (let depth = Math.min(2, concurrency); ; depth = Math.min(depth * 2, concurrency)) {
+    for (; inFlight.length < depth; next += REQUEST_BYTES) inFlight.push(read(next, REQUEST_BYTES));
+    const start = next - inFlight.length * REQUEST_BYTES;
+    let got = 0;
+    for (let answer = inFlight.shift(); answer; answer = read(start + got, REQUEST_BYTES - got)) {
+      const chunk = await answer();
+      if (chunk.length === 0) return;
+      await onChunk(chunk);
+      got += chunk.length;
+      if (got === REQUEST_BYTES) break;
+    }
+  }
+}
+
+/** At most so many promises at once; the first failure stops whoever wants to enter or waits for the end. */
+class Window {
+  readonly #size: number;
+  #held = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  async enter(): Promise<void> {
+    await this.#until(() => this.#held < this.#size);
+  }
+
+  /** Resolves once nothing is held. */
+  async drain(): Promise<void> {
+    await this.#until(() => this.#held === 0);
+  }
+
+  hold(work: Promise<void>): void {
+    this.#held += 1;
+    const release = () => {
+      this.#held -= 1;
+      this.#wake?.();
+    };
+    work.then(release, (error: unknown) => {
+      this.#failure ??= { error };
+      release();
+    });
+  }
+
+  async #until(isMet: () => boolean): Promise<void> {
+    while (!this.#failure && !isMet()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#failure) throw this.#failure.error;
+  }
+}

@@ -1,0 +1,273 @@
+/** The drop's operations as SFTP requests, each ending in success that the server acknowledged or in a Problem. */
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import type { FileEntryWithStats, Stats } from "ssh2";
+import { SECOND_MS } from "../domain/instant.ts";
+import { Problem } from "../domain/problem.ts";
+import { readLocalFile, writeLocalFile } from "./local-file.ts";
+import type { SftpConnection } from "./sftp-connection.ts";
+import { readChunks, writeBlocks } from "./sftp-copy.ts";
+import { type Action, folderMissing, problemOfStatus, STATUS, StatusError } from "./sftp-errors.ts";
+import type {
+  RemoteAbout,
+  RemoteDrop,
+  RemoteEntry,
+  RemoteFileFacts,
+  TransferResult,
+  UploadOptions,
+} from "./transport.ts";
+
+/** READDIRs in flight: a server gives about 100 names for each. */
+const LIST_CONCURRENCY = 16;
+/** Servers do not agree on how they say that an exclusive create found a file. */
+const MAYBE_EXISTS: readonly number[] = [STATUS.failure, STATUS.exists];
+const FILE_TYPE_BITS = 0o170000;
+const REGULAR_FILE = 0o100000;
+const FOLDER = 0o040000;
+
+export async function openSftpDrop(connection: SftpConnection, concurrency: number): Promise<RemoteDrop> {
+  const loginFolder = await connection
+    .ask<string>(looking("find the login folder"), (answer) => connection.sftp.realpath(".", answer))
+    .catch((error) => {
+      // Not worth a run: only `doctor` shows it.
+      if (error instanceof StatusError) return ".";
+      throw error;
+    });
+  return new SftpDrop(connection, concurrency, {
+    address: connection.address,
+    hostKeyFingerprint: connection.hostKey.fingerprint,
+    serverVersion: connection.serverVersion,
+    fsync: connection.canFsync,
+    loginFolder,
+  });
+}
+
+class SftpDrop implements RemoteDrop {
+  readonly about: RemoteAbout;
+  readonly #connection: SftpConnection;
+  readonly #concurrency: number;
+
+  constructor(connection: SftpConnection, concurrency: number, about: RemoteAbout) {
+    this.#connection = connection;
+    this.#concurrency = concurrency;
+    this.about = about;
+  }
+
+  async list(folder: string): Promise<RemoteEntry[]> {
+    const action = looking(`list ${folder}`);
+    const { sftp } = this.#connection;
+    return this.#run(action, folder, async (ask) => {
+      const handle = await ask<Buffer>((answer) => sftp.opendir(folder, answer));
+      const entries: RemoteEntry[] = [];
+      const readOn = async () => {
+        for (;;) {
+          const batch = await ask<FileEntryWithStats[]>((answer) => sftp.readdir(handle, answer)).catch(endOfFile);
+          if (batch === undefined) return;
+          entries.push(...batch.map(toEntry));
+        }
+      };
+      await this.#closing(handle, action, () =>
+        Promise.all(Array.from({ length: Math.min(LIST_CONCURRENCY, this.#concurrency) }, readOn)),
+      );
+      return entries;
+    });
+  }
+
+  async stat(path: string): Promise<RemoteFileFacts | undefined> {
+    return this.#run(looking(`look at ${path}`), undefined, async (ask) => {
+      const stats = await ask<Stats>((answer) => this.#connection.sftp.stat(path, answer)).catch(noSuchFile);
+      return stats && factsOf(stats);
+    });
+  }
+
+  async upload(localPath: string, remotePath: string, options: UploadOptions = {}): Promise<TransferResult> {
+    const action = changing(`upload ${remotePath}`);
+    const hash = createHash("sha256");
+    const hint =
+      "Part of it may lie there. The server may be full or over a quota: ask the provider. If it takes sequential writes " +
+      "only, set concurrency: 1.";
+    const sizeBytes = await this.#run(
+      action,
+      posix.dirname(remotePath),
+      async (ask) => {
+        const handle = await this.#create(remotePath, action);
+        return this.#closing(handle, action, async () => {
+          await options.onCreated?.();
+          const blocks = hashing(readLocalFile(localPath), hash);
+          const copy = { concurrency: this.#concurrency, action };
+          const sent = await writeBlocks(this.#connection, handle, blocks, copy, options.onProgress);
+          if (this.#connection.canFsync) {
+            const { sftp } = this.#connection;
+            await ask<void>((answer) => sftp.ext_openssh_fsync(handle, answer)).catch(unsupported);
+          }
+          return sent;
+        });
+      },
+      hint,
+    );
+    await this.#checkSize(remotePath, sizeBytes, action);
+    return { sizeBytes, sha256: hash.digest("hex") };
+  }
+
+  async download(remotePath: string, localPath: string, onProgress?: (bytes: number) => void): Promise<TransferResult> {
+    return writeLocalFile(localPath, (write) =>
+      this.#read(looking(`download ${remotePath}`), remotePath, async (chunk, soFar) => {
+        await write(chunk);
+        onProgress?.(soFar);
+      }),
+    );
+  }
+
+  async hash(remotePath: string): Promise<TransferResult> {
+    return this.#read(looking(`read back ${remotePath}`), remotePath, () => {});
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const action = changing(`rename ${from} to ${to}`);
+    await this.#run(action, posix.dirname(to), (ask) =>
+      ask<void>((answer) => this.#connection.sftp.rename(from, to, answer)),
+    );
+  }
+
+  async createEmpty(path: string): Promise<void> {
+    const action = changing(`create ${path}`);
+    await this.#run(action, posix.dirname(path), async () => {
+      const handle = await this.#create(path, action);
+      await this.#closing(handle, action, async () => {});
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#run(changing(`remove ${path}`), undefined, (ask) =>
+      ask<void>((answer) => this.#connection.sftp.unlink(path, answer)).catch(noSuchFile),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #read(
+    action: Action,
+    remotePath: string,
+    onChunk: (chunk: Buffer, soFar: number) => Promise<void> | void,
+  ): Promise<TransferResult> {
+    const hash = createHash("sha256");
+    let sizeBytes = 0;
+    await this.#run(action, posix.dirname(remotePath), async (ask) => {
+      const handle = await ask<Buffer>((answer) => this.#connection.sftp.open(remotePath, "r", answer));
+      await this.#closing(handle, action, () =>
+        readChunks(this.#connection, handle, { concurrency: this.#concurrency, action }, (chunk) => {
+          hash.update(chunk);
+          sizeBytes += chunk.length;
+          return onChunk(chunk, sizeBytes);
+        }),
+      );
+    });
+    return { sizeBytes, sha256: hash.digest("hex") };
+  }
+
+  /** Exclusive, and without a mode: several servers refuse to be told one. */
+  async #create(path: string, action: Action): Promise<Buffer> {
+    try {
+      return await this.#connection.ask<Buffer>(action, (answer) => this.#connection.sftp.open(path, "wx", answer));
+    } catch (error) {
+      if (!(error instanceof StatusError) || !MAYBE_EXISTS.includes(error.status)) throw error;
+      const hint = "A file of that name may be there already: look before trying again. Nothing was written to it.";
+      throw problemOfStatus(error, action, this.about.address, hint);
+    }
+  }
+
+  /** CLOSE is always sent and its answer awaited: it can carry the failure, and some servers raise an alarm without it. */
+  async #closing<T>(handle: Buffer, action: Action, work: () => Promise<T>): Promise<T> {
+    const close = () => this.#connection.ask<void>(action, (answer) => this.#connection.sftp.close(handle, answer));
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await close().catch(() => {});
+      throw error;
+    }
+    await close();
+    return result;
+  }
+
+  async #checkSize(path: string, sentBytes: number, action: Action): Promise<void> {
+    const facts = await this.stat(path);
+    if (facts?.sizeBytes === sentBytes) return;
+    const found = facts === undefined ? "the file is gone" : `the file has ${facts.sizeBytes} bytes`;
+    throw new Problem(
+      "remote_failed",
+      `cannot ${action.words} on ${this.about.address}: ${found} after ${sentBytes} were acknowledged`,
+      { hint: "The server may be full, or take files away at once: look there, then run the same command again." },
+    );
+  }
+
+  /** Makes a Problem of a refusal. Of "no such file" only where `folder` is really missing. */
+  async #run<T>(
+    action: Action,
+    folder: string | undefined,
+    work: (ask: <A>(send: (answer: (error?: Error | null, value?: A) => void) => void) => Promise<A>) => Promise<T>,
+    hint?: string,
+  ): Promise<T> {
+    try {
+      return await work((send) => this.#connection.ask(action, send));
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      if (folder !== undefined && error.status === STATUS.noSuchFile && (await this.#isMissing(folder))) {
+        throw folderMissing(folder, action, this.about.address, error);
+      }
+      throw problemOfStatus(error, action, this.about.address, hint);
+    }
+  }
+
+  async #isMissing(folder: string): Promise<boolean> {
+    return (await this.stat(folder)) === undefined;
+  }
+}
+
+function looking(words: string): Action {
+  return { words, changes: false };
+}
+
+function changing(words: string): Action {
+  return { words, changes: true };
+}
+
+async function* hashing(
+  blocks: AsyncIterable<Buffer>,
+  hash: { update(block: Buffer): unknown },
+): AsyncGenerator<Buffer> {
+  for await (const block of blocks) {
+    hash.update(block);
+    yield block;
+  }
+}
+
+const endOfFile = except(STATUS.eof);
+const noSuchFile = except(STATUS.noSuchFile);
+/** Some servers list fsync and then do not know it. */
+const unsupported = except(STATUS.unsupported);
+
+function except(status: number): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof StatusError) || error.status !== status) throw error;
+  };
+}
+
+/** A server may leave any of these out, whatever the type says. */
+function factsOf({ size = 0, mtime = 0 }: Partial<Stats>): RemoteFileFacts {
+  return { sizeBytes: size, modifiedAt: mtime * SECOND_MS };
+}
+
+function toEntry({ filename, longname, attrs }: FileEntryWithStats): RemoteEntry {
+  return { name: filename, kind: kindOf(attrs.mode, longname), ...factsOf(attrs) };
+}
+
+/** By the mode; servers that send none still write the type as the first letter of the long name. */
+function kindOf(mode: number | undefined, longname: string): RemoteEntry["kind"] {
+  const type = (mode ?? 0) & FILE_TYPE_BITS;
+  if (type === REGULAR_FILE || (type === 0 && longname.startsWith("-"))) return "file";
+  if (type === FOLDER || (type === 0 && longname.startsWith("d"))) return "folder";
+  return "other";
+}
