@@ -1,0 +1,92 @@
+/**
+ * An export's bytes, read once from the disk, hashed on the way. A file that somebody still writes to is no export yet:
+ * size, time and inode must be the same before and after.
+ */
+import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { Problem } from "../domain/problem.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+
+export interface ExportBytes {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export class ExportFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #before: Stats;
+  readonly #hash = createHash("sha256");
+  #sizeBytes = 0;
+
+  /** Problem `export_unreadable` if it is not there, not ours to read, or not a regular file. */
+  static async open(path: string): Promise<ExportFile> {
+    try {
+      // Asked first: opening a pipe would wait for somebody to write into it.
+      const kind = await stat(path);
+      if (!kind.isFile()) throw new Error(kind.isDirectory() ? "it is a folder" : "it is not a regular file");
+      const handle = await open(path, "r");
+      return new ExportFile(path, handle, await handle.stat());
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  }
+
+  private constructor(path: string, handle: FileHandle, before: Stats) {
+    this.#path = path;
+    this.#handle = handle;
+    this.#before = before;
+  }
+
+  /** To be read through once. No more than was there at the start: a file that grows would never end. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    while (this.#sizeBytes < this.#before.size) {
+      const chunk = await this.#read(Math.min(CHUNK_BYTES, this.#before.size - this.#sizeBytes));
+      if (chunk.length === 0) return;
+      this.#hash.update(chunk);
+      this.#sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** What was read. Problem `export_changed` if it is not what lies there now. */
+  async finish(): Promise<ExportBytes> {
+    const onDisk = await stat(this.#path).catch(() => undefined);
+    const opened = await this.#handle.stat();
+    const isSame = (after: Stats | undefined): boolean =>
+      after?.ino === this.#before.ino &&
+      after.dev === this.#before.dev &&
+      after.size === this.#before.size &&
+      after.mtimeMs === this.#before.mtimeMs;
+    if (!isSame(opened) || !isSame(onDisk) || this.#sizeBytes !== this.#before.size) {
+      throw new Problem("export_changed", `${this.#path}: the file changed while it was read`, {
+        hint: "Nothing of it was sent. Write exports under another name and rename them into the inbox when they are whole.",
+      });
+    }
+    return { sha256: this.#hash.digest("hex"), sizeBytes: this.#sizeBytes };
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #read(length: number): Promise<Buffer> {
+    try {
+      // A new buffer each time: records keep slices of it until they are judged.
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length);
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      throw unreadable(this.#path, error);
+    }
+  }
+}
+
+function unreadable(path: string, error: unknown): Problem {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Problem("export_unreadable", `cannot read the export ${path}: ${reason}`, {
+    cause: error,
+    hint: "Nothing of it was sent. Give the path of a CSV file that this user may read.",
+  });
+}
