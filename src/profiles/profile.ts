@@ -1,6 +1,6 @@
 /**
  * A provider is data: columns, names, limits, commit method, result patterns and status words. No code path knows a
- * provider; the encoders and decoders follow this. Built in: flex.ts. A merchant's own: a YAML file of the same shape.
+ * provider; the encoders and decoders follow this. Built in: flex.ts. A merchant's own: a YAML file (profile-schema.ts).
  */
 import type { ColumnName } from "../domain/columns.ts";
 import type { OutcomeStatus } from "../domain/outcome.ts";

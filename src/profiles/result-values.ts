@@ -1,4 +1,5 @@
 /** Single cells of a result file: exact, or a reason that does not hold the cell. */
+import { maskCardNumbers } from "../domain/card-number.ts";
 import { currencyExponent } from "../domain/currency.ts";
 import { type Instant, parseInstant } from "../domain/instant.ts";
 import { parseAmount } from "../domain/money.ts";
@@ -41,24 +42,10 @@ export function isPlainKey(key: string): boolean {
   return key.length <= 128 && !CONTROL.test(key) && !key.includes("\uFFFD");
 }
 
-/** The provider's own words for people: one line, cut at a length, with anything that could be a card number masked. */
+/** The provider's own words for people: one line, cut at a length, with any card number masked. */
 export function toShortWords(cell: string, maxLength: number): string {
-  const line = cell.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").replace(/\d(?:[ -]?\d){12,18}/g, maskIfCard);
-  const characters = [...line];
-  return characters.length <= maxLength ? line : `${characters.slice(0, maxLength - 1).join("")}…`;
-}
-
-function maskIfCard(text: string): string {
-  const digits = text.replace(/\D/g, "");
-  return passesLuhn(digits) ? `${digits.slice(0, 6)}…${digits.slice(-4)}` : text;
-}
-
-function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let fromRight = 0; fromRight < digits.length; fromRight++) {
-    const digit = Number(digits[digits.length - 1 - fromRight]);
-    const doubled = fromRight % 2 === 1 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
-  }
-  return sum % 10 === 0;
+  const line = maskCardNumbers(cell.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " "));
+  if (line.length <= maxLength) return line;
+  // By characters, not halves of them.
+  return `${[...line].slice(0, maxLength - 1).join("")}…`;
 }

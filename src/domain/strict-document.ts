@@ -1,0 +1,151 @@
+/**
+ * Documents that people write (config, profiles) are read strictly: a misspelt key is an error that names the nearest one,
+ * never a default in silence, and every issue is reported at once with its path and line. Values are never repeated in an
+ * issue: one of them may be a password. Knows neither YAML nor the schema library, only the shapes of what they hand over.
+ */
+import { findNearest } from "./nearest.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+
+export interface Issue {
+  /** `merchants.acme.sftp.host`; empty: the document as a whole. */
+  readonly path: string;
+  /** 1 is the first line; 0: unknown. */
+  readonly line: number;
+  readonly message: string;
+}
+
+export type DocumentPath = readonly PropertyKey[];
+
+/** What zod hands to an error map. */
+interface RawIssue {
+  readonly code?: string | undefined;
+  readonly input?: unknown;
+  readonly expected?: unknown;
+  readonly values?: readonly unknown[];
+  readonly minimum?: unknown;
+  readonly maximum?: unknown;
+  readonly keys?: readonly string[];
+}
+
+/** What zod reports. */
+interface FoundIssue {
+  readonly code?: string | undefined;
+  readonly path: DocumentPath;
+  readonly message: string;
+  readonly keys?: readonly string[];
+}
+
+/** Second argument of a strict object: an unknown key is answered with the nearest known one. */
+export function knownKeys(shape: object): { error: (issue: RawIssue) => string | undefined } {
+  const known = Object.keys(shape);
+  return {
+    error: ({ code, input, keys = [] }) => {
+      if (code !== "unrecognized_keys")
+        return input === undefined ? undefined : "must be a section with keys of its own";
+      return keys.map((key) => unknownKey(key, known)).join("\n");
+    },
+  };
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const nearest = findNearest(key, known);
+  return nearest ? `is not known here; did you mean ${nearest}?` : `is not known here; known are ${known.join(", ")}`;
+}
+
+/** Error map for a whole document, in words for the person who wrote it. */
+export function wordIssue({ code, input, expected, values, minimum, maximum }: RawIssue): string | undefined {
+  if (input === undefined) return "is missing";
+  if (code === "invalid_value") return `must be ${(values ?? []).map(String).join(" or ")}`;
+  if (code === "too_small") return minimum === 1 ? "must not be empty" : `must be at least ${String(minimum)}`;
+  if (code === "too_big") return `must be at most ${String(maximum)}`;
+  if (code !== "invalid_type") return undefined;
+  if (expected === "string" && typeof input !== "object") return `must be text; put it in quotes`;
+  return `must be ${TYPES[String(expected)] ?? String(expected)}`;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a section with keys of its own",
+  record: "a section with keys of its own",
+};
+
+/** What YAML itself has to say; without the source beside it, because a secret may stand there. */
+export function syntaxIssues(
+  errors: readonly { readonly message: string; readonly pos: readonly [number, number] }[],
+  lineAt: (offset: number) => number,
+): Issue[] {
+  return errors.map(({ message, pos }) => ({
+    path: "",
+    line: lineAt(pos[0]),
+    message: `is not plain YAML: ${message}`,
+  }));
+}
+
+/** One issue per unknown key, each at its own line; the others as they are. */
+export function toIssues(found: readonly FoundIssue[], lineOf: (path: DocumentPath) => number): Issue[] {
+  return found.flatMap(({ code, path, message, keys }) => {
+    const messages = message.split("\n");
+    const paths = code === "unrecognized_keys" ? (keys ?? []).map((key) => [...path, key]) : [path];
+    return paths.map((at, index) => ({
+      path: at.map(String).join("."),
+      line: lineOf(at),
+      message: messages[index] ?? message,
+    }));
+  });
+}
+
+/** All issues in one Problem, in the order of the document. */
+export function documentProblem(code: ProblemCode, file: string, issues: readonly Issue[]): Problem {
+  const lines = issues
+    .toSorted((a, b) => a.line - b.line)
+    .map(
+      ({ path, line, message }) => `  ${[line > 0 ? `line ${line}:` : "", path, message].filter(Boolean).join(" ")}`,
+    );
+  const count = issues.length === 1 ? "1 issue" : `${issues.length} issues`;
+  return new Problem(code, `${file} has ${count}:\n${lines.join("\n")}`, {
+    hint: "Nothing was attempted. Correct the file, then run the same command again.",
+  });
+}
+
+interface YamlPair {
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+/**
+ * Where the value at a path stands in a parsed YAML document: the line of its key, or of the deepest part of the path that
+ * is there.
+ */
+export function lineFinder(contents: unknown, lineAt: (offset: number) => number): (path: DocumentPath) => number {
+  return (path) => {
+    let node = contents;
+    let offset = offsetOf(node);
+    for (const segment of path) {
+      const items = itemsOf(node);
+      const item = typeof segment === "number" ? items[segment] : items.find((pair) => keyOf(pair) === String(segment));
+      if (item === undefined) break;
+      const isPair = typeof segment !== "number";
+      offset = offsetOf(isPair ? (item as YamlPair).key : item) ?? offset;
+      node = isPair ? (item as YamlPair).value : item;
+    }
+    return offset === undefined ? 0 : lineAt(offset);
+  };
+}
+
+function itemsOf(node: unknown): readonly unknown[] {
+  const items = (node as { items?: unknown } | null | undefined)?.items;
+  return Array.isArray(items) ? items : [];
+}
+
+function keyOf(pair: unknown): string | undefined {
+  const key = (pair as Partial<YamlPair>).key as { value?: unknown } | null | undefined;
+  return key?.value === undefined ? undefined : String(key.value);
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return (node as { range?: readonly number[] } | null | undefined)?.range?.[0];
+}
