@@ -58,8 +58,9 @@ export interface HoldsInput {
 const WEIGHT: Readonly<Record<HoldList, number>> = { hold: 2, paid: 1, release: 0 };
 
 interface Order {
-  latestAttempt: number;
-  heaviest: HoldList;
+  readonly latestAttempt: number;
+  /** Of its attempts before the latest. */
+  earlier: HoldList;
 }
 
 export async function* listHolds(input: HoldsInput): AsyncGenerator<HoldRow[]> {
@@ -68,9 +69,11 @@ export async function* listHolds(input: HoldsInput): AsyncGenerator<HoldRow[]> {
     const rows = page.flatMap((attempt) => {
       const placement = bucketOf(attempt, input.now, input.window);
       const order = orders.get(attempt.orderId);
-      if (order) order.heaviest = heavier(order.heaviest, listOf(placement));
-      const isLatest = attempt.attemptNumber === (order?.latestAttempt ?? 1);
-      return isLatest ? [rowOf(attempt, placement, order?.heaviest ?? listOf(placement), input.window)] : [];
+      if (attempt.attemptNumber === (order?.latestAttempt ?? 1)) {
+        return [rowOf(attempt, placement, order?.earlier ?? "release", input.window)];
+      }
+      if (order) order.earlier = heavier(order.earlier, listOf(placement));
+      return [];
     });
     const wanted = rows.filter((row) => input.list === undefined || row.list === input.list);
     if (wanted.length > 0) yield wanted;
@@ -82,7 +85,7 @@ async function findOrdersSentAgain(attempts: Pages<HoldAttempt>): Promise<Map<st
   const orders = new Map<string, Order>();
   for await (const page of attempts) {
     for (const { orderId, attemptNumber } of page) {
-      if (attemptNumber > 1) orders.set(orderId, { latestAttempt: attemptNumber, heaviest: "release" });
+      if (attemptNumber > 1) orders.set(orderId, { latestAttempt: attemptNumber, earlier: "release" });
     }
   }
   return orders;
@@ -97,10 +100,13 @@ function heavier(one: HoldList, other: HoldList): HoldList {
   return WEIGHT[other] > WEIGHT[one] ? other : one;
 }
 
-function rowOf(attempt: HoldAttempt, placement: Placement, list: HoldList, window: WindowRule): HoldRow {
+function rowOf(attempt: HoldAttempt, placement: Placement, earlier: HoldList, window: WindowRule): HoldRow {
   const { orderId, subscriptionId, customerId, currency, amountMinor } = attempt;
   const { bucket } = placement;
-  const isEarlierAttempts = list !== listOf(placement);
+  const own = listOf(placement);
+  const list = heavier(own, earlier);
+  // An earlier attempt that is still open keeps the order on hold past any date of the latest one.
+  const decidedEarlier = earlier === "hold" || list !== own;
   const endsBySilence = bucket === "pending" && window.afterWindow === "presume_unrescued";
   return {
     list,
@@ -109,9 +115,9 @@ function rowOf(attempt: HoldAttempt, placement: Placement, list: HoldList, windo
     orderId,
     currency,
     amountMinor,
-    holdUntil: endsBySilence && !isEarlierAttempts ? awaitedUntil(attempt, window) : undefined,
+    holdUntil: endsBySilence && !decidedEarlier ? awaitedUntil(attempt, window) : undefined,
     state: bucket === "rescued" ? placement.state : bucket,
-    reason: isEarlierAttempts ? EARLIER[list] : reasonOf(placement),
+    reason: decidedEarlier ? EARLIER[list] : reasonOf(placement),
   };
 }
 

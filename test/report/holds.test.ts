@@ -68,10 +68,12 @@ describe("which list an order is on", () => {
 
   test("an order with an open mismatch on an earlier attempt stays on hold, with no date", async () => {
     const first = attempt(1, { mismatchOpen: true });
-    const second = attempt(2, { orderId: "order-1", attemptNumber: 2, outcomes: unrescued });
-    expect(await rowsOf([first, second])).toMatchObject([
-      { list: "hold", reason: "an earlier attempt of this order is still open", holdUntil: undefined },
-    ]);
+    for (const outcomes of [[], unrescued, rescued]) {
+      const second = attempt(2, { orderId: "order-1", attemptNumber: 2, outcomes });
+      expect(await rowsOf([first, second])).toMatchObject([
+        { list: "hold", reason: "an earlier attempt of this order is still open", holdUntil: undefined },
+      ]);
+    }
   });
 });
 
