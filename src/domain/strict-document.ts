@@ -24,6 +24,7 @@ interface RawIssue {
   readonly values?: readonly unknown[];
   readonly minimum?: unknown;
   readonly maximum?: unknown;
+  readonly origin?: string;
   readonly keys?: readonly string[];
 }
 
@@ -53,11 +54,13 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 /** Error map for a whole document, in words for the person who wrote it. */
-export function wordIssue({ code, input, expected, values, minimum, maximum }: RawIssue): string | undefined {
+export function wordIssue({ code, input, expected, values, minimum, maximum, origin }: RawIssue): string | undefined {
   if (input === undefined) return "is missing";
   if (code === "invalid_value") return `must be ${(values ?? []).map(String).join(" or ")}`;
-  if (code === "too_small") return minimum === 1 ? "must not be empty" : `must be at least ${String(minimum)}`;
-  if (code === "too_big") return `must be at most ${String(maximum)}`;
+  const unit = origin === "string" ? " characters" : "";
+  if (code === "too_small" && minimum === 1 && (unit || origin === "array")) return "must not be empty";
+  if (code === "too_small") return `must be at least ${String(minimum)}${unit}`;
+  if (code === "too_big") return `must be at most ${String(maximum)}${unit}`;
   if (code !== "invalid_type") return undefined;
   if (expected === "string" && typeof input !== "object") return `must be text; put it in quotes`;
   return `must be ${TYPES[String(expected)] ?? String(expected)}`;
@@ -73,16 +76,41 @@ const TYPES: Readonly<Record<string, string>> = {
   record: "a section with keys of its own",
 };
 
-/** What YAML itself has to say; without the source beside it, because a secret may stand there. */
-export function syntaxIssues(
-  errors: readonly { readonly message: string; readonly pos: readonly [number, number] }[],
-  lineAt: (offset: number) => number,
-): Issue[] {
-  return errors.map(({ message, pos }) => ({
-    path: "",
-    line: lineAt(pos[0]),
-    message: `is not plain YAML: ${message}`,
-  }));
+/** What the YAML library makes of a text. */
+interface ParsedYaml {
+  readonly contents: unknown;
+  readonly errors: readonly YamlMessage[];
+  readonly warnings: readonly YamlMessage[];
+  toJS(): unknown;
+}
+
+interface YamlMessage {
+  readonly message: string;
+  readonly pos: readonly [number, number];
+}
+
+export interface PlainDocument {
+  readonly value: unknown;
+  readonly lineOf: (path: DocumentPath) => number;
+  /** What YAML itself has to say: without the source beside it, because a secret may stand there. */
+  readonly issues: readonly Issue[];
+}
+
+/** Tags and aliases that lead nowhere are issues too: the document is plain data or it is not read. */
+export function toPlainDocument(parsed: ParsedYaml, lineAt: (offset: number) => number): PlainDocument {
+  const lineOf = lineFinder(parsed.contents, lineAt);
+  const messages = [...parsed.errors, ...parsed.warnings];
+  const issues = messages.map(({ message, pos }) => notPlain(message, lineAt(pos[0])));
+  if (issues.length > 0) return { value: undefined, lineOf, issues };
+  try {
+    return { value: parsed.toJS(), lineOf, issues };
+  } catch (error) {
+    return { value: undefined, lineOf, issues: [notPlain(error instanceof Error ? error.message : "", 0)] };
+  }
+}
+
+function notPlain(message: string, line: number): Issue {
+  return { path: "", line, message: `is not plain YAML: ${message}` };
 }
 
 /** One issue per unknown key, each at its own line; the others as they are. */
@@ -120,7 +148,7 @@ interface YamlPair {
  * Where the value at a path stands in a parsed YAML document: the line of its key, or of the deepest part of the path that
  * is there.
  */
-export function lineFinder(contents: unknown, lineAt: (offset: number) => number): (path: DocumentPath) => number {
+function lineFinder(contents: unknown, lineAt: (offset: number) => number): (path: DocumentPath) => number {
   return (path) => {
     let node = contents;
     let offset = offsetOf(node);

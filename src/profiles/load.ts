@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { LineCounter, parseDocument } from "yaml";
 import { findNearest } from "../domain/nearest.ts";
 import { Problem } from "../domain/problem.ts";
-import { documentProblem, lineFinder, syntaxIssues, toIssues, wordIssue } from "../domain/strict-document.ts";
+import { documentProblem, toIssues, toPlainDocument, wordIssue } from "../domain/strict-document.ts";
 import { flex } from "./flex.ts";
 import type { Profile } from "./profile.ts";
 import { profileSchema } from "./profile-schema.ts";
@@ -19,14 +19,12 @@ export async function loadProfile(idOrPath: string): Promise<Profile> {
 
 export function parseProfile(text: string, file: string): Profile {
   const lines = new LineCounter();
-  const lineAt = (offset: number) => lines.linePos(offset).line;
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const damage = syntaxIssues([...document.errors, ...document.warnings], lineAt);
-  if (damage.length > 0) throw documentProblem("profile_invalid", file, damage);
-  const read = profileSchema.safeParse(document.toJS(), { error: wordIssue });
+  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
+  if (document.issues.length > 0) throw documentProblem("profile_invalid", file, document.issues);
+  const read = profileSchema.safeParse(document.value, { error: wordIssue });
   if (read.success) return read.data;
-  const issues = toIssues(read.error.issues, lineFinder(document.contents, lineAt));
-  throw documentProblem("profile_invalid", file, issues);
+  throw documentProblem("profile_invalid", file, toIssues(read.error.issues, document.lineOf));
 }
 
 async function readProfileFile(path: string): Promise<string> {
