@@ -18,7 +18,7 @@ export interface RejectedRow extends RowPlace {
   readonly problems: readonly RowProblem[];
   /**
    * As many as the header has, as they were in the file, card numbers masked. A row that cannot be split into the
-   * header's columns has its whole text in the first, and the others empty.
+   * header's columns has its whole text in the first (unless it is endless), and the others empty.
    */
   readonly cells: readonly string[];
   /** The same object for all rows of a file. */
@@ -82,7 +82,9 @@ export class RowReader {
     if (parsed === undefined || structural) {
       const found = mayHoldCard ? [CARD_NUMBER_IN_ROW] : [];
       this.heldCardNumber ||= mayHoldCard;
-      const cells = this.header.cells.map((_, at) => (at === 0 ? maskCardNumbers(text) : ""));
+      // Of an endless row only the start was kept, and a number cut in two could not be masked.
+      const shown = record.damage === "size" ? "" : maskCardNumbers(text);
+      const cells = this.header.cells.map((_, at) => (at === 0 ? shown : ""));
       return this.#reject(place, [...(structural ? [structural] : []), ...encodingFaults, ...found], cells);
     }
     const cells = this.header.isRejectsFile ? parsed.map(restoreFormula) : parsed;
