@@ -69,9 +69,11 @@ export function serveSftp(sftp: SFTPWrapper, drop: ServedDrop): void {
   on("RENAME", (reqId, from: string, to: string) => session.rename(reqId, from, to));
   on("MKDIR", () => refuseFolders());
   on("RMDIR", () => refuseFolders());
+  // OpenSSH's client says that it has no more requests, and then waits for us to close.
+  sftp.on("end", () => sftp.end());
+  sftp.on("close", () => session.end());
   // A dropped connection must not end the process that hosts the sandbox.
   sftp.on("error", () => session.end());
-  sftp.on("close", () => session.end());
 }
 
 class SftpSession {

@@ -72,6 +72,6 @@ function serveConnection(connection: Connection, userKey: ParsedKey, { username,
 function isUser(context: AuthContext, username: string, userKey: ParsedKey): boolean {
   if (context.method !== "publickey" || context.username !== username) return false;
   if (!context.key.data.equals(userKey.getPublicSSH())) return false;
-  if (context.signature === undefined || context.blob === undefined) return true;
-  return userKey.verify(context.blob, context.signature, context.hashAlgo) === true;
+  if (context.signature === undefined) return true;
+  return context.blob !== undefined && userKey.verify(context.blob, context.signature, context.hashAlgo) === true;
 }

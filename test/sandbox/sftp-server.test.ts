@@ -1,10 +1,12 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import ssh2, { type ParsedKey } from "ssh2";
 import { expect, test } from "vitest";
 import { loadHostKey } from "../../src/sandbox/host-key.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
-import { connect, makeFolder, makeKeyPair, START, start, USER_KEY } from "./raw-client.ts";
+import { connect, makeFolder, makeKeyPair, onCleanup, START, start, USER_KEY } from "./raw-client.ts";
 
 const NO_SUCH_FILE = { code: 2 };
 const PERMISSION_DENIED = { code: 3 };
@@ -22,6 +24,50 @@ test("another key and another user are refused", async () => {
   const refused = { level: "client-authentication" };
   await expect(connect(sandbox, makeKeyPair())).rejects.toMatchObject(refused);
   await expect(connect(sandbox, USER_KEY, "root")).rejects.toMatchObject(refused);
+});
+
+test("who knows the public key but cannot sign with its private half is refused", async () => {
+  const sandbox = await start();
+  const [known, own] = [USER_KEY.public, makeKeyPair().private].map((text) => ssh2.utils.parseKey(text) as ParsedKey);
+  class Impostor extends ssh2.BaseAgent {
+    getIdentities(callback: (error: undefined, keys: ParsedKey[]) => void): void {
+      callback(undefined, known ? [known] : []);
+    }
+    sign(_key: unknown, data: Buffer, ...rest: unknown[]): void {
+      const callback = rest.at(-1) as (error: undefined, signature: Buffer | undefined) => void;
+      callback(undefined, own?.sign(data));
+    }
+  }
+  const client = new ssh2.Client();
+  onCleanup(() => client.destroy());
+  const outcome = new Promise((resolve) => client.on("ready", () => resolve("logged in")).on("error", resolve));
+  client.connect({ host: sandbox.host, port: sandbox.port, username: sandbox.username, agent: new Impostor() });
+  expect(await outcome).toMatchObject({ level: "client-authentication" });
+});
+
+test("OpenSSH's own client uploads, renames, lists, downloads and leaves", async () => {
+  const sandbox = await start();
+  const folder = makeFolder();
+  const at = (name: string): string => join(folder, name);
+  writeFileSync(at("key"), USER_KEY.private, { mode: 0o600 });
+  writeFileSync(at("file"), "x".repeat(3_000_001));
+  const commands = [
+    "put file inbound/a.part",
+    "rename inbound/a.part inbound/a",
+    "ls -l inbound",
+    "get inbound/a back",
+  ];
+  writeFileSync(at("commands"), `${commands.join("\n")}\n`);
+  const options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes"];
+  const { stdout } = await promisify(execFile)(
+    "sftp",
+    ["-F", "none", "-b", "commands", "-i", "key", "-P", String(sandbox.port)]
+      .concat(options.flatMap((option) => ["-o", option]))
+      .concat(`${sandbox.username}@${sandbox.host}`),
+    { cwd: folder, timeout: 20_000 },
+  );
+  expect(stdout).toMatch(/^-rw-------.* 3000001 .* a$/m);
+  expect(readFileSync(at("back")).equals(readFileSync(at("file")))).toBe(true);
 });
 
 test("the host key is made once, for its owner's eyes, and ssh-keygen agrees on its fingerprint", async () => {
