@@ -3,16 +3,17 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Problem } from "../domain/problem.ts";
 
-const BLOCK_BYTES = 256 * 1024;
+/** Eight of SFTP's requests (sftp-copy.ts). */
+const BLOCK_BYTES = 8 * 31 * 1024;
 
-/** The file's bytes in order. Each block is valid only until the next is asked for. Problem `disk_failed`. */
+/** The file's bytes in order, each block in memory of its own. Problem `disk_failed`. */
 export async function* readLocalFile(path: string): AsyncGenerator<Buffer> {
   const file = await open(path, "r").catch((cause) => {
     throw diskFailed("read", path, cause);
   });
   try {
-    const block = Buffer.allocUnsafe(BLOCK_BYTES);
     for (;;) {
+      const block = Buffer.allocUnsafe(BLOCK_BYTES);
       const { bytesRead } = await file.read(block, 0, block.length, null).catch((cause) => {
         throw diskFailed("read", path, cause);
       });

@@ -1,12 +1,15 @@
 /**
- * Moving bytes: many requests of 32 KiB in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
+ * Moving bytes: many requests of 31 KiB in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
  * report success on a full disk and resolve before the bytes are there; not `fastPut`, whose failures leave holes.
  */
 import type { SftpConnection } from "./sftp-connection.ts";
 import type { Action } from "./sftp-errors.ts";
 
-/** What every server takes; larger requests have corrupted files on some. */
-const REQUEST_BYTES = 32 * 1024;
+/**
+ * Not the usual 32 KiB: to any server but OpenSSH, ssh2 sends at most 31 952 bytes at once and the rest of a larger request
+ * only after the answer, which costs a round trip for each request and the order of the writes.
+ */
+const REQUEST_BYTES = 31 * 1024;
 
 export interface CopyOptions {
   /** Requests in flight. */
@@ -16,7 +19,8 @@ export interface CopyOptions {
 
 /**
  * Writes the blocks one after the other from position 0 and resolves with the byte count once all are acknowledged.
- * `onAcknowledged` is told the sum so far. The blocks may be reused by their source: ssh2 copies what it sends.
+ * `onAcknowledged` is told the sum so far. A block must stay as it is until then: where a
+ * server's limit is below our size, ssh2 comes back to it for the rest.
  */
 export async function writeBlocks(
   connection: SftpConnection,

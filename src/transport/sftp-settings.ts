@@ -11,7 +11,7 @@ export interface SftpSettings {
   readonly connectTimeoutMs?: DurationMs;
   /** A connection on which requests wait and nothing is answered for so long is given up. Default 60 s. */
   readonly idleTimeoutMs?: DurationMs;
-  /** Requests of 32 KiB in flight. 1 for servers that take sequential writes only. Default 64. */
+  /** Requests of 31 KiB in flight. 1 for servers that take sequential writes only. Default 64. */
   readonly concurrency?: number;
 }
 

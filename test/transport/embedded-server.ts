@@ -1,0 +1,232 @@
+/**
+ * A small SFTP server of ssh2's own make, with files in memory, for manners that OpenSSH cannot be brought to: lost answers,
+ * short reads, sequential writes only, odd status codes, passwords. Correctness is proven against OpenSSH, not here.
+ */
+import { createServer, type Socket } from "node:net";
+import { posix } from "node:path";
+import ssh2, { type Attributes, type AuthContext, type Connection, type SFTPWrapper } from "ssh2";
+
+const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
+
+export type ServerAct =
+  | "open"
+  | "read"
+  | "write"
+  | "close"
+  | "stat"
+  | "opendir"
+  | "readdir"
+  | "rename"
+  | "remove"
+  | "realpath";
+
+export interface EmbeddedManners {
+  readonly password?: string;
+  /** The password is taken only as the answer to a question. */
+  readonly asksQuestions?: boolean;
+  /** Answers reads with fewer bytes than were asked for. */
+  readonly shortReads?: boolean;
+  /** Refuses a write that comes before the one in front of it was answered, as cursor-like mailboxes do. */
+  readonly sequentialWrites?: boolean;
+  /** How long a write waits for its answer. */
+  readonly answersAfterMs?: number;
+  /** Sends no mode in listings. */
+  readonly listsWithoutMode?: boolean;
+  /** A status to answer with instead, or no answer at all. Asked before the act, with the how-manyth of its kind it is. */
+  readonly fault?: (act: ServerAct, nth: number) => number | "no answer" | undefined;
+}
+
+export interface EmbeddedServer {
+  readonly port: number;
+  readonly files: Map<string, Buffer>;
+  /** How users tried to log in, in order. */
+  readonly logins: string[];
+  stop(): Promise<void>;
+}
+
+export async function startEmbeddedServer(hostKey: string, manners: EmbeddedManners = {}): Promise<EmbeddedServer> {
+  const files = new Map<string, Buffer>();
+  const logins: string[] = [];
+  const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection: Connection) => {
+    connection.on("error", () => {});
+    connection.on("authentication", (context) => authenticate(context, manners, logins));
+    connection.on("session", (accept) => {
+      accept().on("sftp", (acceptSftp) => new Session(acceptSftp(), files, manners));
+    });
+  });
+  const sockets = new Set<Socket>();
+  const listener = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    server.injectSocket(socket);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const address = listener.address();
+  if (address === null || typeof address === "string") throw new Error("a listener without a port");
+  return {
+    port: address.port,
+    files,
+    logins,
+    stop: () =>
+      new Promise((resolve) => {
+        listener.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function authenticate(context: AuthContext, { password, asksQuestions }: EmbeddedManners, logins: string[]) {
+  logins.push(context.method);
+  if (password === undefined) return context.accept();
+  if (context.method === "password" && !asksQuestions && context.password === password) return context.accept();
+  if (context.method === "keyboard-interactive" && asksQuestions) {
+    return context.prompt([{ prompt: "Password: ", echo: false }], (answers) =>
+      answers[0] === password ? context.accept() : context.reject(),
+    );
+  }
+  context.reject([asksQuestions ? "keyboard-interactive" : "password"]);
+}
+
+class Session {
+  readonly #sftp: SFTPWrapper;
+  readonly #files: Map<string, Buffer>;
+  readonly #manners: EmbeddedManners;
+  readonly #handles: { readonly path: string; listed: boolean; isWriting: boolean }[] = [];
+  readonly #counts = new Map<ServerAct, number>();
+
+  constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners) {
+    this.#sftp = sftp;
+    this.#files = files;
+    this.#manners = manners;
+    sftp.on("error", () => {});
+    this.#on("REALPATH", "realpath", (id) => sftp.name(id, [{ filename: "/", longname: "/", attrs: attributes() }]));
+    this.#on("STAT", "stat", (id, path: string) => this.#stat(id, path));
+    this.#on("OPEN", "open", (id, path: string, flags: number) => this.#open(id, path, flags));
+    this.#on("READ", "read", (id, handle: Buffer, at: number, length: number) => this.#read(id, handle, at, length));
+    this.#on("WRITE", "write", (id, handle: Buffer, at: number, data: Buffer) => this.#write(id, handle, at, data));
+    this.#on("CLOSE", "close", (id) => sftp.status(id, STATUS_CODE.OK));
+    this.#on("OPENDIR", "opendir", (id, path: string) =>
+      FOLDERS.includes(path) ? this.#give(id, path) : sftp.status(id, STATUS_CODE.NO_SUCH_FILE),
+    );
+    this.#on("READDIR", "readdir", (id, handle: Buffer) => this.#readdir(id, handle));
+    this.#on("RENAME", "rename", (id, from: string, to: string) => this.#rename(id, from, to));
+    this.#on("REMOVE", "remove", (id, path: string) =>
+      sftp.status(id, this.#files.delete(path) ? STATUS_CODE.OK : STATUS_CODE.NO_SUCH_FILE),
+    );
+  }
+
+  #on(event: string, act: ServerAct, answer: (id: number, ...args: never[]) => void): void {
+    this.#sftp.on(event, (id: number, ...sent: never[]) => {
+      const args = sent.map((value) => (typeof value === "string" ? posix.resolve("/", value) : value)) as never[];
+      const nth = (this.#counts.get(act) ?? 0) + 1;
+      this.#counts.set(act, nth);
+      const fault = this.#manners.fault?.(act, nth);
+      if (fault === "no answer") return;
+      if (fault !== undefined) sendStatus(this.#sftp, id, fault);
+      else answer(id, ...args);
+    });
+  }
+
+  #handleAt(handle: Buffer) {
+    const found = this.#handles[handle.readUInt32BE(0)];
+    if (!found) throw new Error("a handle that was never given");
+    return found;
+  }
+
+  #give(id: number, path: string): void {
+    const handle = Buffer.alloc(4);
+    handle.writeUInt32BE(this.#handles.push({ path, listed: false, isWriting: false }) - 1);
+    this.#sftp.handle(id, handle);
+  }
+
+  #stat(id: number, path: string) {
+    const size = FOLDERS.includes(path) ? 0 : this.#files.get(path)?.length;
+    if (size === undefined) this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+    else this.#sftp.attrs(id, { ...attributes(), size });
+  }
+
+  #open(id: number, path: string, flags: number) {
+    const isThere = this.#files.has(path);
+    if (flags & OPEN_MODE.CREAT) {
+      if (!FOLDERS.includes(posix.dirname(path))) return this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+      if (isThere) return this.#sftp.status(id, STATUS_CODE.FAILURE);
+      this.#files.set(path, Buffer.alloc(0));
+    } else if (!isThere) return this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+    this.#give(id, path);
+  }
+
+  #read(id: number, handle: Buffer, at: number, length: number) {
+    const bytes = this.#files.get(this.#handleAt(handle).path) ?? Buffer.alloc(0);
+    const wanted = this.#manners.shortReads ? Math.min(length, 1 + (at % 20_011)) : length;
+    const data = bytes.subarray(at, at + wanted);
+    if (data.length === 0) this.#sftp.status(id, STATUS_CODE.EOF);
+    else this.#sftp.data(id, data);
+  }
+
+  #write(id: number, handle: Buffer, at: number, data: Buffer) {
+    const file = this.#handleAt(handle);
+    if (this.#manners.sequentialWrites && file.isWriting) return this.#sftp.status(id, STATUS_CODE.FAILURE, "no seek");
+    const before = this.#files.get(file.path) ?? Buffer.alloc(0);
+    const after = Buffer.alloc(Math.max(before.length, at + data.length));
+    before.copy(after);
+    data.copy(after, at);
+    this.#files.set(file.path, after);
+    file.isWriting = true;
+    setTimeout(() => {
+      file.isWriting = false;
+      this.#sftp.status(id, STATUS_CODE.OK);
+    }, this.#manners.answersAfterMs ?? 0);
+  }
+
+  #readdir(id: number, handle: Buffer) {
+    const folder = this.#handleAt(handle);
+    if (folder.listed) return this.#sftp.status(id, STATUS_CODE.EOF);
+    folder.listed = true;
+    const isInside = (path: string) => path !== folder.path && posix.dirname(path) === folder.path;
+    const entries = [
+      ...FOLDERS.filter(isInside).map((path) => ({ filename: posix.basename(path), size: 0, mode: 0o040700 })),
+      ...[...this.#files]
+        .filter(([path]) => isInside(path))
+        .map(([path, bytes]) => ({ filename: posix.basename(path), size: bytes.length, mode: 0o100600 })),
+    ];
+    this.#sftp.name(
+      id,
+      entries.map(({ filename, size, mode }) => ({
+        filename,
+        longname: `${mode === 0o100600 ? "-" : "d"}rw------- 1 u g ${size} Jan 1 00:00 ${filename}`,
+        // Without a mode nothing but the long name tells what it is.
+        attrs: (this.#manners.listsWithoutMode ? { size } : { ...attributes(), size, mode }) as Attributes,
+      })),
+    );
+  }
+
+  #rename(id: number, from: string, to: string) {
+    const bytes = this.#files.get(from);
+    if (!bytes || !FOLDERS.includes(posix.dirname(to))) return this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+    if (this.#files.has(to)) return this.#sftp.status(id, STATUS_CODE.FAILURE);
+    this.#files.delete(from);
+    this.#files.set(to, bytes);
+    this.#sftp.status(id, STATUS_CODE.OK);
+  }
+}
+
+const FOLDERS = ["/", "/inbound", "/outbound"];
+
+function attributes(): Attributes {
+  const seconds = Math.floor(Date.now() / 1000);
+  return { mode: 0o100600, uid: 0, gid: 0, size: 0, atime: seconds, mtime: seconds };
+}
+
+/** By hand, because ssh2's server sends only the codes that version 3 knows, and real servers send others. */
+function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
+  const packet = Buffer.alloc(21);
+  packet.writeUInt32BE(17, 0);
+  packet.writeUInt8(101, 4);
+  packet.writeUInt32BE(id, 5);
+  packet.writeUInt32BE(status, 9);
+  const { _protocol, outgoing } = sftp as unknown as {
+    _protocol: { channelData(channel: number, data: Buffer): void };
+    outgoing: { id: number };
+  };
+  _protocol.channelData(outgoing.id, packet);
+}
