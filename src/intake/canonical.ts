@@ -3,6 +3,7 @@
  * instants in UTC, absent values empty. Everything resumes from here, so reading is strict: what we did not write
  * ourselves, to the last byte, is damage.
  */
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { COLUMNS, type ColumnKind } from "../domain/columns.ts";
 import { formatInstant } from "../domain/instant.ts";
@@ -31,27 +32,37 @@ export function canonicalRow(rebill: Rebill): string {
   return `${cells.join(",")}\n`;
 }
 
-/** Pages of a few hundred, in order. Throws an Error that names the line if anything is not as it was written. */
+/**
+ * Pages of a few hundred, in order. Throws an Error that names the file, and the line where there is one, if anything is not
+ * as it was written. (Whole rows that are missing at the end can only be told by who knows their number.)
+ */
 export async function* readCanonical(path: string): AsyncGenerator<Rebill[]> {
   let isHeaderRead = false;
-  let rows = 0;
-  for await (const { records, dialect, encoding } of readRecords(createReadStream(path), path)) {
-    const [first] = records;
-    if (!first) continue;
-    if (encoding.name !== "UTF-8" || encoding.markBytes > 0) throw damaged(path, first, "it is not plain UTF-8");
-    const texts = records.map((record) => readText(path, record));
-    const rest = isHeaderRead ? texts : texts.slice(1);
-    if (!isHeaderRead && texts[0] !== HEADER) throw damaged(path, first, "its header is not ours");
-    const offset = isHeaderRead ? 0 : 1;
-    isHeaderRead = true;
-    const page = parseRecords(rest, dialect).map((cells, at) => {
-      const record = records[at + offset] ?? first;
-      return readRow(path, record, cells, rest[at] ?? "");
-    });
-    rows += page.length;
+  let fileBytes = 0;
+  let writtenBytes = 0;
+  async function* countedChunks(): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(path)) {
+      fileBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  for await (const { records, dialect, encoding } of readRecords(countedChunks(), path)) {
+    if (encoding.name !== "UTF-8" || encoding.markBytes > 0) throw damaged(path, "it is not plain UTF-8");
+    const rows = isHeaderRead ? records : skipHeader(path, records);
+    isHeaderRead ||= records.length > 0;
+    for (const record of records) writtenBytes += record.bytes.length + 1;
+    const texts = rows.map((record) => readText(path, record));
+    const page = parseRecords(texts, dialect).map((cells, at) => readRow(path, rows[at], cells, texts[at]));
     if (page.length > 0) yield page;
   }
-  if (!isHeaderRead) throw new Error(`${path} is damaged: it has no header (after ${rows} rows)`);
+  if (!isHeaderRead) throw damaged(path, "it has no header");
+  if (writtenBytes !== fileBytes) throw damaged(path, "there is something between its rows");
+}
+
+function skipHeader(path: string, records: readonly FramedRecord[]): readonly FramedRecord[] {
+  const [header, ...rows] = records;
+  if (header && readText(path, header) !== HEADER) throw damaged(path, "its header is not ours", header);
+  return rows;
 }
 
 function formatValue(kind: ColumnKind, value: string | number, currency: string): string {
@@ -65,22 +76,25 @@ function quote(cell: string): string {
 }
 
 function readText(path: string, record: FramedRecord): string {
-  if (record.damage || record.isUnended) throw damaged(path, record, "it is cut off");
+  if (record.damage || record.isUnended) throw damaged(path, "it is cut off", record);
+  if (!isUtf8(record.bytes)) throw damaged(path, "it is not plain UTF-8", record);
   return record.bytes.toString("utf8");
 }
 
-function readRow(path: string, record: FramedRecord, values: readonly string[] | undefined, text: string): Rebill {
-  if (values?.length !== COLUMNS.length) throw damaged(path, record, "its cells are not those of the header");
+function readRow(path: string, record?: FramedRecord, values?: readonly string[], text?: string): Rebill {
+  if (values?.length !== COLUMNS.length) throw damaged(path, "its cells are not those of the header", record);
   const cells = Object.fromEntries(COLUMNS.map(({ name }, at) => [name, values[at] ?? ""])) as unknown as RowCells;
   const amount = parseAmount(cells.amount, cells.currency, "major");
-  if (findCellFaults(cells).size > 0 || "problem" in amount) throw damaged(path, record, "a cell is not valid");
+  if (findCellFaults(cells).size > 0 || "problem" in amount) throw damaged(path, "a cell is not valid", record);
   const rebill = buildRebill(cells, amount.amountMinor, {});
-  // What is written again must be the same to the byte; this also finds what was lost in decoding.
-  if (canonicalRow(rebill) !== `${text}\n` || rebill.expiresAt === undefined)
-    throw damaged(path, record, "it is not as it was written");
+  // What is written again must be the same to the letter.
+  if (canonicalRow(rebill) !== `${text}\n` || rebill.expiresAt === undefined) {
+    throw damaged(path, "it is not as it was written", record);
+  }
   return rebill;
 }
 
-function damaged(path: string, record: FramedRecord, why: string): Error {
-  return new Error(`${path} is damaged at line ${record.line}: ${why}`);
+function damaged(path: string, why: string, record?: FramedRecord): Error {
+  const where = record ? ` at line ${record.line}` : "";
+  return new Error(`the archived export ${path} is damaged${where}: ${why}`);
 }
