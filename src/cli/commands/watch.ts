@@ -1,0 +1,110 @@
+/** `watch`: a night whenever an export arrives or the poll interval is over, until a signal. */
+import { watch as watchFolder } from "chokidar";
+import type { Config, MerchantConfig } from "../../config/config.ts";
+import { MINUTE_MS } from "../../domain/instant.ts";
+import { defineCommand, optionOr, readDuration } from "../command.ts";
+import type { CommandContext } from "../context.ts";
+import { ExitStatus, worst } from "../exit-status.ts";
+import { forEachMerchant, selectMerchants } from "../merchants.ts";
+import { nightResult, playNight } from "../night.ts";
+import { withPipeline } from "../wiring.ts";
+
+const DEFAULT_POLL_MS = 5 * MINUTE_MS;
+/** Several files often arrive together: one round takes them all. */
+const QUIET_MS = 500;
+
+export const command = defineCommand({
+  arguments: {},
+  options: {
+    poll: optionOr(
+      "--poll <duration>",
+      "time between two looks at the provider (default: 5m)",
+      readDuration,
+      DEFAULT_POLL_MS,
+    ),
+  },
+  about:
+    "Each round is what `run` does, with its own connection and lock; a round that fails is told and the next one tries\n" +
+    "again. The first SIGINT or SIGTERM finishes the current step and ends; the second stops at once.",
+  examples: ["watch", "watch --poll 1m --json"],
+  exitStatuses: [0, 1, 2, 3, 10, 11, 12, 13],
+  run: async (context, _args, { poll }) => {
+    const config = await context.loadConfig();
+    const merchants = selectMerchants(config, context.options.merchant, "all");
+    const bell = new Bell(context.stop, context.deadline);
+    const watcher = watchFolder(
+      merchants.map((merchant) => merchant.inbox),
+      { depth: 0, ignoreInitial: true },
+    );
+    watcher.on("add", () => bell.ring());
+    watcher.on("change", () => bell.ring());
+    watcher.on("error", (error) => context.speech.complain("warn", `cannot watch the inbox: ${String(error)}`));
+    try {
+      return await rounds(context, bell, poll);
+    } finally {
+      await watcher.close();
+    }
+  },
+});
+
+/** The status of the last round: what a person who looks now must know. */
+async function rounds(context: CommandContext, bell: Bell, pollMs: number): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.ok;
+  while (!bell.isOver) {
+    bell.reset();
+    status = await forEachMerchant(context, "all", (merchant, config) => round(context, merchant, config, bell));
+    await bell.wait(pollMs);
+  }
+  // Being asked to stop is how a watch ends well.
+  return status === ExitStatus.interrupted ? ExitStatus.ok : worst([status]);
+}
+
+async function round(context: CommandContext, merchant: MerchantConfig, config: Config, bell: Bell) {
+  const { status, value } = await withPipeline(context, config, merchant, { command: "watch" }, (pipeline, open) =>
+    playNight(context, pipeline, open),
+  );
+  if (value.growing.length > 0) bell.ring();
+  return nightResult(context, merchant, status, value);
+}
+
+/** Rings when an export arrives; wakes the waiting loop, or keeps it from sleeping if it rang during a round. */
+class Bell {
+  readonly #over: AbortSignal;
+  #hasRung = false;
+  #wake: () => void = () => {};
+
+  constructor(...ends: AbortSignal[]) {
+    this.#over = AbortSignal.any(ends);
+    this.#over.addEventListener("abort", () => this.#wake());
+  }
+
+  get isOver(): boolean {
+    return this.#over.aborted;
+  }
+
+  ring(): void {
+    this.#hasRung = true;
+    this.#wake();
+  }
+
+  reset(): void {
+    this.#hasRung = false;
+  }
+
+  async wait(pollMs: number): Promise<void> {
+    await this.#sleep(this.#hasRung ? 0 : pollMs);
+    if (this.#hasRung && !this.isOver) await this.#sleep(QUIET_MS);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.isOver || ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+}

@@ -1,0 +1,89 @@
+/** The ledger's facts → the report, the same for `report` and at the end of `run`; and the report's files of a day. */
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { calendarDay, type Instant } from "../domain/instant.ts";
+import { Problem } from "../domain/problem.ts";
+import { findSilence, type SilenceFacts } from "../domain/silence.ts";
+import { holdsCsv, listHolds } from "../report/holds.ts";
+import type { Place } from "../report/layout.ts";
+import { buildReport, type Report } from "../report/model.ts";
+import { renderReportCsv } from "../report/report-csv.ts";
+import { renderReportHtml } from "../report/report-html.ts";
+import { reportDocument } from "../report/report-json.ts";
+import { renderReportText } from "../report/report-text.ts";
+import type { OpenMerchant } from "./wiring.ts";
+
+export async function makeReport(open: OpenMerchant, now: Instant): Promise<Report> {
+  const { config, ledger, profile } = open;
+  return buildReport({
+    merchant: config.id,
+    timezone: config.timezone,
+    attempts: ledger.attempts(),
+    batches: await ledger.batches("all"),
+    breaks: await ledger.breaks("all"),
+    derived: findSilence(await silenceFacts(open), now),
+    now,
+    window: profile.window,
+  });
+}
+
+export async function silenceFacts({ config, ledger, profile }: OpenMerchant): Promise<SilenceFacts> {
+  return {
+    attempts: ledger.attempts(),
+    batches: await ledger.batches("unfinished"),
+    runs: await ledger.runs(),
+    collections: await ledger.collections(),
+    window: profile.window,
+    resultsDue: config.resultsDue,
+    expectRunBy: config.expectRunBy,
+  };
+}
+
+/** Where a merchant's things lie, for the end of a page. */
+export function placesOf({ config, archive }: OpenMerchant): Place[] {
+  return [
+    { what: "ledger", path: archive.resolve("ledger.db") },
+    { what: "sent and received", path: archive.resolve("archive") },
+    { what: "rejected rows", path: archive.resolve("rejects") },
+    { what: "reports", path: archive.resolve("reports") },
+    { what: "exports", path: config.inbox },
+  ];
+}
+
+/**
+ * The day's report for people (text, HTML), spreadsheets (CSV), scripts (JSON) and the merchant's biller (holds.csv), in
+ * `reports/<day>/`. A later run of the day replaces them. Resolves with the folder.
+ */
+export async function writeReportFiles(open: OpenMerchant, report: Report, now: Instant): Promise<string> {
+  const folder = open.archive.resolve(join("reports", calendarDay(now, open.config.timezone)));
+  const places = placesOf(open);
+  const input = { attempts: () => open.ledger.attempts(), now, window: open.profile.window };
+  const files: Record<string, string> = {
+    "report.txt": renderReportText(report, { places }),
+    "report.html": renderReportHtml(report, { places }),
+    "report.csv": renderReportCsv(report),
+    "report.json": `${JSON.stringify(reportDocument(report))}\n`,
+    "holds.csv": await collectText(holdsCsv(listHolds(input))),
+  };
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const [name, text] of Object.entries(files)) {
+      // Renamed into place: who reads it in the morning never sees half of it.
+      await writeFile(join(folder, `.${name}.part`), text, { mode: 0o600 });
+      await rename(join(folder, `.${name}.part`), join(folder, name));
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem("disk_failed", `cannot write the report into ${folder}: ${reason}`, {
+      cause: error,
+      hint: "The night's work itself is done and recorded. Free space, then run `rescue report`.",
+    });
+  }
+  return folder;
+}
+
+async function collectText(pieces: AsyncIterable<string>): Promise<string> {
+  let text = "";
+  for await (const piece of pieces) text += piece;
+  return text;
+}

@@ -1,0 +1,97 @@
+/** A night's work and its report, and how both are told; shared by `run` and `watch`. */
+import type { MerchantConfig } from "../config/config.ts";
+import { formatInstant } from "../domain/instant.ts";
+import type { PipelineContext } from "../pipeline/context.ts";
+import { needsAttention, type Report } from "../report/model.ts";
+import { reportDocument } from "../report/report-json.ts";
+import { answerOf } from "../report/report-text.ts";
+import { formatNumberOf } from "../report/words.ts";
+import type { CommandContext } from "./context.ts";
+import { collectionDocument, problemDocument, reconciliationDocument, submissionDocument } from "./documents.ts";
+import { ExitStatus, exitStatusFor, worst } from "./exit-status.ts";
+import { makeReport, writeReportFiles } from "./make-report.ts";
+import { complainAbout, type MerchantResult } from "./merchants.ts";
+import { type Night, runNight } from "./run-merchant.ts";
+import { statusOfCollection, statusOfSubmission } from "./statuses.ts";
+import { describeCollection, describeReconciliation, describeSubmission, explainSubmission } from "./summaries.ts";
+import type { Ended, OpenMerchant } from "./wiring.ts";
+
+export interface ReportedNight extends Night {
+  readonly report: Report;
+  readonly reportFolder: string;
+}
+
+export async function playNight(
+  context: CommandContext,
+  pipeline: PipelineContext,
+  open: OpenMerchant,
+): Promise<Ended<ReportedNight>> {
+  if (context.options.asOf !== undefined) {
+    context.speech.note(`judged as of ${formatInstant(context.options.asOf)} (--as-of); what is sent is really sent`);
+  }
+  const night = await runNight(pipeline);
+  const now = context.clock.now();
+  const report = await makeReport(open, now);
+  const reportFolder = await writeReportFiles(open, report, now);
+  const status = worst([
+    statusOfSubmission(night.submission, "found"),
+    statusOfCollection(night.collection),
+    ...night.problems.map((problem) => exitStatusFor[problem.code]),
+    needsAttention(report) ? ExitStatus.needsAttention : ExitStatus.ok,
+    context.stop.aborted ? ExitStatus.interrupted : ExitStatus.ok,
+  ]);
+  return { status, value: { ...night, report, reportFolder } };
+}
+
+export function nightResult(
+  context: CommandContext,
+  merchant: MerchantConfig,
+  exitStatus: ExitStatus,
+  night: ReportedNight,
+): MerchantResult {
+  const problems = [
+    ...night.submission.problems,
+    ...night.problems,
+    ...night.submission.unreadable.map(({ problem }) => problem),
+  ];
+  const distinct = [...new Map(problems.map((problem) => [problem.message, problem])).values()];
+  for (const problem of distinct) complainAbout(context, merchant.id, problem);
+  return {
+    exitStatus,
+    type: "run",
+    document: {
+      submission: submissionDocument(night.submission, merchant.sftp.inbound),
+      collection: collectionDocument(night.collection),
+      reconciliation: reconciliationDocument(night.reconciliation),
+      report: reportDocument(night.report),
+      report_folder: night.reportFolder,
+      problems: distinct.map(problemDocument),
+    },
+    details: detailsOf(night),
+    verdict: verdictOf(night),
+  };
+}
+
+function detailsOf(night: ReportedNight): string {
+  const { submission, collection, reconciliation, growing } = night;
+  const lines = [
+    `submit:    ${describeSubmission(submission)}`,
+    ...explainSubmission({ ...submission, problems: [], unreadable: [] }).map((line) => `           ${line}`),
+    ...growing.map((file) => `           ${file} still grows; it waits for the next run`),
+    `collect:   ${describeCollection(collection)}`,
+    `reconcile: ${describeReconciliation(reconciliation)}`,
+    `report:    ${night.reportFolder}`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function verdictOf({ report, submission }: ReportedNight): string {
+  const open = Object.values(report.breaksByCode).reduce((sum, count) => sum + (count ?? 0), 0);
+  const rejected = submission.exports.reduce((sum, taken) => sum + taken.rejected, 0);
+  const money = report.currencies.map(answerOf);
+  return [
+    ...(money.length > 0 ? money : ["nothing was submitted yet"]),
+    ...(rejected > 0 ? [`${formatNumberOf(rejected, "row")} rejected`] : []),
+    ...(open > 0 ? [`${formatNumberOf(open, "break")} open, see rescue breaks`] : []),
+  ].join("; ");
+}

@@ -1,0 +1,141 @@
+/** Puts the parts together for one merchant: ledger, archive, connection, profile. The only place where they meet. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Config, MerchantConfig } from "../config/config.ts";
+import { Problem } from "../domain/problem.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { openSqliteLedger } from "../ledger/sqlite/open.ts";
+import { Archive } from "../pipeline/archive.ts";
+import type { PipelineContext } from "../pipeline/context.ts";
+import { RemoteSession } from "../pipeline/session.ts";
+import { loadProfile } from "../profiles/load.ts";
+import type { Profile } from "../profiles/profile.ts";
+import { createSftpTransport } from "../transport/sftp.ts";
+import type { CommandContext } from "./context.ts";
+import { ExitStatus, exitStatusFor } from "./exit-status.ts";
+
+/** Two looks at a remote file lie this far apart. */
+const SETTLE_MS = 1_000;
+
+export interface OpenMerchant {
+  readonly config: MerchantConfig;
+  readonly profile: Profile;
+  readonly ledger: Ledger;
+  readonly archive: Archive;
+}
+
+/** The merchant's ledger, for looking; no lock, no connection. */
+export async function withLedger<T>(
+  context: CommandContext,
+  config: Config,
+  merchant: MerchantConfig,
+  work: (open: OpenMerchant) => Promise<T>,
+): Promise<T> {
+  const profile = await loadProfile(merchant.provider);
+  const folder = join(config.dataDir, merchant.id);
+  const archive = new Archive(folder);
+  const ledger = await openSqliteLedger({
+    folder,
+    merchant: merchant.id,
+    // A container's host name changes with each start; RESCUE_HOST gives it one that stays.
+    host: context.io.env["RESCUE_HOST"] || hostname(),
+    adopt: context.io.env["RESCUE_ADOPT_LEDGER"] === merchant.id,
+    clock: context.clock.wall,
+  });
+  try {
+    await archive.prepare();
+    return await work({ config: merchant, profile, ledger, archive });
+  } finally {
+    await ledger.close();
+  }
+}
+
+export interface RunOptions {
+  readonly command: string;
+  /** A late export may be sent, because a person said so. */
+  readonly maxAgeDays?: number | undefined;
+}
+
+/** What a verb made of a merchant, and how the run's record is closed. */
+export interface Ended<T> {
+  readonly status: ExitStatus;
+  readonly value: T;
+}
+
+/** With the merchant's lock held and the run recorded; a connection is made when it is first needed. */
+export async function withPipeline<T>(
+  context: CommandContext,
+  config: Config,
+  merchant: MerchantConfig,
+  options: RunOptions,
+  work: (pipeline: PipelineContext, open: OpenMerchant) => Promise<Ended<T>>,
+): Promise<Ended<T>> {
+  return withLedger(context, config, merchant, async (open) => {
+    await open.ledger.acquireLock(options.command);
+    const remote = new RemoteSession(createSftpTransport(merchant.sftp), context.deadline);
+    try {
+      return await recordRun(context, open.ledger, options.command, () =>
+        work(pipelineContext(context, open, remote, options), open),
+      );
+    } finally {
+      await remote.close();
+      await open.ledger.releaseLock();
+    }
+  });
+}
+
+async function recordRun<T>(
+  context: CommandContext,
+  ledger: Ledger,
+  command: string,
+  work: () => Promise<Ended<T>>,
+): Promise<Ended<T>> {
+  const stamp = () => ({ at: context.clock.now(), recordedAt: context.clock.wall() });
+  const runId = await ledger.startRun({ ...stamp(), command });
+  try {
+    const ended = await work();
+    await ledger.endRun(runId, { ...stamp(), exitStatus: ended.status });
+    return ended;
+  } catch (error) {
+    const exitStatus = error instanceof Problem ? exitStatusFor[error.code] : ExitStatus.failed;
+    // What went wrong matters more than that its end could not be recorded as well.
+    await ledger.endRun(runId, { ...stamp(), exitStatus }).catch(() => {});
+    throw error;
+  }
+}
+
+function pipelineContext(
+  context: CommandContext,
+  { config: merchant, profile, ledger, archive }: OpenMerchant,
+  remote: RemoteSession,
+  options: RunOptions,
+): PipelineContext {
+  const { id, mid, inbox, exportShape, policy, resultsDue, expectRunBy } = merchant;
+  const { inbound, outbound } = merchant.sftp;
+  return {
+    merchant: { id, mid, inbox, inbound, outbound, exportShape, policy, resultsDue, expectRunBy },
+    profile,
+    ledger,
+    archive,
+    remote,
+    clock: context.clock,
+    maxAgeDays: options.maxAgeDays ?? policy.maxAgeDays,
+    stop: context.stop,
+    settleMs: SETTLE_MS,
+    delay: (ms) => sleepUnlessStopped(ms, context),
+    uniqueId: () => randomBytes(4).toString("hex"),
+    note: (message) => context.speech.note(`${id}: ${message}`),
+    progress: (name, sentBytes, sizeBytes) => {
+      const percent = sizeBytes === 0 ? 100 : Math.floor((sentBytes / sizeBytes) * 100);
+      context.speech.progress(`${id}: ${name} ${percent} %`);
+    },
+  };
+}
+
+/** A wait ends early when the run is told to stop or its deadline has come; the next step sees why. */
+async function sleepUnlessStopped(ms: number, context: CommandContext): Promise<void> {
+  const signal = AbortSignal.any([context.stop, context.deadline]);
+  await delay(ms, undefined, { signal }).catch(() => {});
+}
