@@ -170,7 +170,7 @@ describe("damage to the archive", () => {
     ["needless quotes", (text: string) => text.replace("R-2", '"R-2"')],
     ["a stray quote", (text: string) => text.replace("cus_2", 'cu"s_2')],
     ["blanks", (text: string) => text.replace("R-2", " R-2")],
-    ["bytes that are no text", (text: string) => Buffer.from(text.replace(' "b"', " \u00ff"), "latin1")],
+    ["bytes that are no text", (text: string) => Buffer.from(text.replace(' ""b""', " \u00ff"), "latin1")],
   ])("%s is an error that names the file", async (_, damage) => {
     const path = await makeArchive();
     await writeFile(path, damage(await readFile(path, "utf8")));
