@@ -84,11 +84,29 @@ export class SqliteResultBook implements ResultBook {
 
   appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {
     return this.#session.write(() => {
-      for (const outcome of outcomes) {
-        const { resultFileId = null, processedAt = null } = outcome;
-        this.#statements.insertOutcome.run({ ...outcome, resultFileId, processedAt });
-      }
+      for (const outcome of outcomes) this.#append(outcome);
     });
+  }
+
+  #append(outcome: NewOutcome): void {
+    const nth = (this.#statements.lastOutcome.get(outcome.attemptId) ?? 0) + 1;
+    this.#statements.insertOutcome.run(
+      outcome.attemptId,
+      nth,
+      outcome.status,
+      outcome.rawStatus,
+      outcome.amountMinor,
+      outcome.currency,
+      outcome.processedAt ?? null,
+      outcome.source,
+      outcome.resultFileId ?? null,
+      outcome.line,
+      outcome.responseCode,
+      outcome.message,
+      outcome.sessionKey,
+      outcome.at,
+      outcome.recordedAt,
+    );
   }
 }
 
@@ -142,12 +160,11 @@ function prepare({ db }: Session) {
     idsBySessionKey: db
       .prepare<[string], number>("SELECT attempt_id FROM outcome WHERE session_key = ? AND session_key <> ''")
       .pluck(),
-    insertOutcome: db.prepare<[Record<string, unknown>]>(
+    lastOutcome: db.prepare<[number], number>("SELECT max(nth) FROM outcome WHERE attempt_id = ?").pluck(),
+    insertOutcome: db.prepare<(string | number | null)[]>(
       `INSERT INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, source,
          result_file_id, line, response_code, message, session_key, at, recorded_at)
-       VALUES (@attemptId, (SELECT coalesce(max(nth), 0) + 1 FROM outcome WHERE attempt_id = @attemptId), @status,
-         @rawStatus, @amountMinor, @currency, @processedAt, @source, @resultFileId, @line, @responseCode, @message,
-         @sessionKey, @at, @recordedAt)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
   };
 }

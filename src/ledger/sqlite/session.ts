@@ -32,9 +32,13 @@ export class Session {
     this.#guard = guard;
   }
 
-  /** Outside a transaction it waits for the one that is open, so that it never sees what may be rolled back. */
+  /**
+   * One snapshot, whatever other processes write meanwhile. Outside a transaction it waits for the one that is open, so
+   * that it never sees what may be rolled back.
+   */
   async read<T>(work: () => T): Promise<T> {
-    return this.#current() ? this.#translated(work) : this.#queued(() => this.#translated(work));
+    if (this.#current()) return this.#translated(work);
+    return this.#queued(() => this.#translated(() => this.db.transaction(work).deferred()));
   }
 
   /** Its own transaction, or part of the one it is called in. */

@@ -1,0 +1,55 @@
+/**
+ * What every ledger promises, whatever it is built on. A place is one merchant's empty store; `open` may be called
+ * several times on it, as several programs would. Split by book: the facts here, transactions and the lock beside it.
+ */
+import { afterEach, beforeEach } from "vitest";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { attemptPromises } from "./ledger/attempts.ts";
+import { batchPromises } from "./ledger/batches.ts";
+import { bookPromises } from "./ledger/books.ts";
+import { breakPromises } from "./ledger/breaks.ts";
+import { lockPromises } from "./ledger/lock.ts";
+import { transactionPromises } from "./ledger/transactions.ts";
+
+export interface LedgerPlace {
+  /** Takes no lock. */
+  open(): Promise<Ledger>;
+  /** After each test, with every ledger closed. */
+  remove(): Promise<void>;
+}
+
+export interface LedgerBench {
+  /** Opened with the lock held. */
+  readonly ledger: Ledger;
+  /** Another one of the same place, without the lock; closed by the suite. */
+  reopen(): Promise<Ledger>;
+}
+
+export function ledgerSuite(makePlace: () => Promise<LedgerPlace>): void {
+  let place: LedgerPlace;
+  let opened: Ledger[];
+  const open = async () => {
+    const ledger = await place.open();
+    opened.push(ledger);
+    return ledger;
+  };
+  const bench: { ledger: Ledger; reopen: () => Promise<Ledger> } = { ledger: undefined as never, reopen: open };
+
+  beforeEach(async () => {
+    opened = [];
+    place = await makePlace();
+    bench.ledger = await open();
+    await bench.ledger.acquireLock("test");
+  });
+  afterEach(async () => {
+    for (const ledger of opened) await ledger.close();
+    await place.remove();
+  });
+
+  bookPromises(bench);
+  batchPromises(bench);
+  attemptPromises(bench);
+  breakPromises(bench);
+  transactionPromises(bench);
+  lockPromises(bench);
+}

@@ -1,0 +1,143 @@
+/** All or nothing, also across awaits; and nobody else's call slips in between. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import type { LedgerBench } from "../ledger-suite.ts";
+import { FACT, pagesOf, planBatch, STAMP, sampleAttempt, sampleExport } from "./samples.ts";
+
+export function transactionPromises(bench: LedgerBench): void {
+  const commands = async () => (await bench.ledger.runs()).map((run) => run.command);
+  const start = (command: string) => bench.ledger.startRun({ ...STAMP, command });
+
+  describe("a transaction", () => {
+    test("commits what was written across awaits, and gives its result", async () => {
+      const result = await bench.ledger.transaction(async () => {
+        await start("a");
+        await sleep(5);
+        await start("b");
+        return 42;
+      });
+      expect(result).toBe(42);
+      expect(await commands()).toEqual(["a", "b"]);
+    });
+
+    test("sees what it wrote", async () => {
+      await bench.ledger.transaction(async () => {
+        await start("a");
+        expect(await commands()).toEqual(["a"]);
+        await planBatch(bench.ledger, sampleAttempt(0));
+        expect(await pagesOf(bench.ledger.attempts())).toHaveLength(1);
+      });
+    });
+
+    test("leaves nothing behind when it throws, and throws that", async () => {
+      const failing = bench.ledger.transaction(async () => {
+        await start("a");
+        await bench.ledger.recordExport(sampleExport());
+        await sleep(1);
+        throw new RangeError("stop");
+      });
+      await expect(failing).rejects.toThrow(new RangeError("stop"));
+      expect(await commands()).toEqual([]);
+      expect(await bench.ledger.exports()).toEqual([]);
+      await start("after");
+      expect(await commands()).toEqual(["after"]);
+    });
+
+    test("inside another joins it", async () => {
+      await expect(
+        bench.ledger.transaction(async () => {
+          await bench.ledger.transaction(async () => {
+            await start("inner");
+          });
+          throw new Error("outer fails");
+        }),
+      ).rejects.toThrow("outer fails");
+      expect(await commands()).toEqual([]);
+    });
+
+    test("fails as a whole when something inside failed, even if that was caught", async () => {
+      const batchId = await planBatch(bench.ledger);
+      const work = bench.ledger.transaction(async () => {
+        await start("a");
+        await bench.ledger.recordBatchState(batchId, "delivered", FACT).catch(() => {});
+        return "as if nothing had happened";
+      });
+      await expect(work).rejects.toThrow("cannot go from planned to delivered");
+      expect(await commands()).toEqual([]);
+    });
+
+    test("is not slipped into by a write from elsewhere, nor rolled back with it", async () => {
+      let inside: () => void = () => {};
+      const isInside = new Promise<void>((resolve) => {
+        inside = resolve;
+      });
+      const failing = bench.ledger.transaction(async () => {
+        await start("inside");
+        inside();
+        await sleep(20);
+        throw new Error("stop");
+      });
+      await isInside;
+      const outside = start("outside");
+      await expect(failing).rejects.toThrow("stop");
+      await outside;
+      expect(await commands()).toEqual(["outside"]);
+    });
+
+    test("is not seen from elsewhere before it is committed", async () => {
+      const gate = Promise.withResolvers<void>();
+      const started = Promise.withResolvers<void>();
+      const work = bench.ledger.transaction(async () => {
+        await start("a");
+        started.resolve();
+        await gate.promise;
+        throw new Error("stop");
+      });
+      await started.promise;
+      const seen = commands();
+      const another = await bench.reopen();
+      expect(await another.runs()).toEqual([]);
+      gate.resolve();
+      await expect(work).rejects.toThrow("stop");
+      expect(await seen).toEqual([]);
+    });
+
+    test("waits for the one before it", async () => {
+      const order: string[] = [];
+      const run = (name: string) =>
+        bench.ledger.transaction(async () => {
+          order.push(`${name} begins`);
+          await sleep(5);
+          await start(name);
+          order.push(`${name} ends`);
+        });
+      await Promise.all([run("a"), run("b")]);
+      expect(order).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+    });
+
+    test("is over when its work is: a forgotten await is an error, not a write of its own", async () => {
+      let late: Promise<unknown> = Promise.resolve();
+      await bench.ledger.transaction(async () => {
+        late = sleep(10).then(() => start("late"));
+        late.catch(() => {});
+      });
+      await expect(late).rejects.toThrow("an await is missing");
+      expect(await commands()).toEqual([]);
+    });
+  });
+
+  test("pages may be read across a transaction's beginning and end", async () => {
+    const { ledger } = bench;
+    const batchId = await planBatch(ledger);
+    await ledger.claim(
+      batchId,
+      Array.from({ length: 5_000 }, (_, n) => sampleAttempt(n)),
+    );
+    const pages = ledger.attempts()[Symbol.asyncIterator]();
+    const before = await pages.next();
+    const inside = await ledger.transaction(() => pages.next());
+    const after = await pages.next();
+    const sizes = [before, inside, after].map((page) => (page.done ? 0 : page.value.length));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(5_000);
+  });
+}
