@@ -40,3 +40,8 @@ export function percentOf(part: number | bigint, whole: number | bigint): string
 export function formatWhen(instant: Instant): string {
   return `${formatInstant(instant).slice(0, 16).replace("T", " ")} UTC`;
 }
+
+/** `2026-11-20 06:00:07Z`, where the order within a minute tells the story. */
+export function formatMoment(instant: Instant): string {
+  return `${formatInstant(instant).slice(0, 19).replace("T", " ")}Z`;
+}
