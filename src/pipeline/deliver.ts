@@ -9,6 +9,7 @@ import { isProblem, Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import { batchFileName } from "../profiles/batch-name.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
+import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
 import { releaseIfTooLate } from "./release.ts";
@@ -157,6 +158,7 @@ async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
     if ((await drop.stat(path)) === undefined) await drop.createEmpty(path);
   }
   await record(context, batch, "delivered");
+  if (batch.state === "uncertain") await closeUncertainty(context, batch.batchId, "a look at the server proved it");
 }
 
 /** By their computed paths: a try whose creation was never acknowledged may have left a file as well. */

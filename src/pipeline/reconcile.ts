@@ -8,6 +8,7 @@ import { type KnownAttempt, type ResultRow, reconcileRow } from "../domain/recon
 import type { AttemptRecord, BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
 import { readResults } from "../profiles/decode.ts";
+import { closeOverdue, closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 
 export interface Reconciliation {
@@ -145,6 +146,7 @@ async function applyRows(
     }
   }
   await context.ledger.appendOutcomes(outcomes);
+  await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
   const recorded = await context.ledger.recordBreaks(breaks);
   counts.repeated += breaks.filter((found) => found.code !== "late_outcome").length;
   counts.repeated -= recorded.filter((found) => found.code !== "late_outcome").length;
@@ -167,6 +169,7 @@ async function settleBatch(
     detail: `${detail} (line ${row.line})`,
   });
   known.setBatchState(batchId, state);
+  if (state === "delivered") await closeUncertainty(context, batchId, detail);
 }
 
 function malformedBreak(context: PipelineContext, file: ResultFileRecord, line: number, why: string): NewBreak {

@@ -2,6 +2,7 @@
 import { foldState, isLegalMove, type OutcomeStatus } from "../domain/outcome.ts";
 import { Problem } from "../domain/problem.ts";
 import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.ts";
+import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { currentBatch } from "./deliver.ts";
 import { type Reconciliation, reconcileAgain } from "./reconcile.ts";
@@ -39,7 +40,7 @@ export async function settleBatch(
     if (batch.state === "committing") {
       await context.ledger.recordBatchState(batch.batchId, "uncertain", factOf(context, batch, "a person looked"));
     }
-    await settleBreaksOf(context, batch, detail);
+    await closeUncertainty(context, batch.batchId, detail);
     if (verdict === "not_delivered") return releaseUndelivered(context, batch, detail);
     await context.ledger.recordBatchState(batch.batchId, "delivered", factOf(context, batch, detail));
     return undefined;
@@ -105,13 +106,6 @@ async function appendWord(
   const word = { status: as, rawStatus: "settled", amountMinor, currency, responseCode: "", message: reason };
   const source = { source: "person", resultFileId: undefined, line: 0, sessionKey: "" } as const;
   await context.ledger.appendOutcomes([{ ...stamp(context), ...word, ...source, attemptId }]);
-}
-
-async function settleBreaksOf(context: PipelineContext, batch: BatchRecord, reason: string): Promise<void> {
-  for (const found of await context.ledger.breaks("open")) {
-    if (found.code !== "delivery_uncertain" || found.batchId !== batch.batchId) continue;
-    await context.ledger.settleBreak(found.breakId, { ...stamp(context), reason, as: undefined });
-  }
 }
 
 function factOf(context: PipelineContext, batch: BatchRecord, detail: string) {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { collect } from "../../src/pipeline/collect.ts";
 import { createInboxMover } from "../../src/pipeline/inbox.ts";
 import { reconcile } from "../../src/pipeline/reconcile.ts";
+import { recordSilence } from "../../src/pipeline/record-silence.ts";
 import { submit } from "../../src/pipeline/submit.ts";
 import {
   exportCsv,
@@ -170,9 +171,11 @@ describe("every request, lost before and after the act", () => {
     expect(merchant.drop.taken.size).toBe(1);
     merchant.drop.put("/outbound/r.csv", resultCsv("o-1,k1,SUBMITTED,1999,USD,2026-11-20T07:00:00Z,,"));
     const context = await merchant.open();
+    expect(await recordSilence(context)).toMatchObject([{ code: "delivery_uncertain" }]);
     await collect(context);
     await reconcile(context);
     expect((await context.ledger.batches("all"))[0]?.state).toBe("delivered");
+    expect(await context.ledger.breaks("open")).toEqual([]);
   });
 });
 
