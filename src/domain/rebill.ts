@@ -18,8 +18,9 @@ export interface Rebill {
   readonly cardBin?: string;
   readonly cardLast4?: string;
   readonly cardBrand?: string;
-  readonly cardExpMonth?: number;
-  readonly cardExpYear?: number;
+  /** As the export writes it: `4` and `04` are both right. */
+  readonly cardExpMonth?: string;
+  readonly cardExpYear?: string;
   readonly customerEmail?: string;
   readonly firstName?: string;
   readonly lastName?: string;

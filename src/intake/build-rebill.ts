@@ -25,6 +25,6 @@ export function buildRebill(cells: RowCells, amountMinor: number, defaults: Rebi
 
 function readCell(kind: ColumnKind, cell: string): string | number | undefined {
   if (kind === "instant") return parseInstant(cell);
-  if (kind === "month" || kind === "year" || kind === "positive_integer") return Number(cell);
+  if (kind === "positive_integer") return Number(cell);
   return cell;
 }
