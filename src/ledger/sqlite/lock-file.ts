@@ -31,12 +31,13 @@ export class LockFile {
     return this.#translated(() => {
       preparePrivateFile(this.#path);
       const db = new this.#sqlite(this.#path, { timeout: PATIENCE_MS });
-      if (isRefused(() => db.exec("BEGIN EXCLUSIVE"))) {
-        db.close();
-        return false;
+      try {
+        // Nothing is ever written to it: it needs no journal beside it.
+        if (!isRefused(() => db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"))) this.#holding = db;
+      } finally {
+        if (!this.isOurs) db.close();
       }
-      this.#holding = db;
-      return true;
+      return this.isOurs;
     });
   }
 

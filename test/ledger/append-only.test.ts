@@ -1,0 +1,114 @@
+/** The database itself keeps facts from being changed, whoever writes to it. */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type BetterSqlite3 from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect, loadSqlite } from "../../src/ledger/sqlite/connection.ts";
+import { MIGRATIONS, type Migration, migrate } from "../../src/ledger/sqlite/migrations/migrate.ts";
+import { openSqliteLedger } from "../../src/ledger/sqlite/open.ts";
+import {
+  archiveBatch,
+  deliverBatch,
+  failBatch,
+  planBatch,
+  STAMP,
+  sampleAttempt,
+  sampleBreak,
+  sampleOutcome,
+} from "../contract/ledger/samples.ts";
+import { makeFolder, removeFolder } from "./folder.ts";
+
+const Sqlite = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3;
+
+/** What may change: who holds the lock, the next number, the newest look, and the record of migrations (by nobody). */
+const MUTABLE = ["counter", "lock", "look", "migration"];
+
+let folder: string;
+let db: BetterSqlite3.Database;
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  const ledger = await openSqliteLedger({ folder, merchant: "acme", host: "here", clock: () => 5 });
+  await ledger.acquireLock("test");
+  await ledger.endRun(await ledger.startRun({ ...STAMP, command: "run" }), { ...STAMP, exitStatus: 0 });
+  const failed = await planBatch(ledger, sampleAttempt(0));
+  await failBatch(ledger, failed);
+  const next = await ledger.planBatch({ ...STAMP, exportId: 1 });
+  await ledger.reclaim(next, [1]);
+  await ledger.mintName(next, String, STAMP);
+  await deliverBatch(ledger, next);
+  await archiveBatch(ledger, await planBatch(ledger));
+  await ledger.recordCollection({ ...STAMP, found: 1, collected: 1 });
+  const file = { ...STAMP, name: "r", sizeBytes: 1, modifiedAt: 1, sha256: "c", archivePath: "a" };
+  const resultFileId = await ledger.recordResultFile({ ...file, state: "collected", source: "file" });
+  await ledger.markApplied(resultFileId, { ...STAMP, rows: 1, applied: 1, repeated: 0 });
+  await ledger.appendOutcomes([sampleOutcome(1, { resultFileId })]);
+  await ledger.recordBreaks([sampleBreak()]);
+  await ledger.settleBreak(1, { ...STAMP, reason: "x", as: undefined });
+  await ledger.close();
+  db = connect(await loadSqlite(), join(folder, "ledger.db"));
+});
+afterAll(async () => {
+  db.close();
+  await removeFolder(folder);
+});
+
+const scratch = new Sqlite(":memory:");
+migrate(scratch, 0);
+const tables = scratch.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[];
+const facts = tables.filter((table) => !MUTABLE.includes(table) && !table.startsWith("sqlite_"));
+
+describe.each(facts)("a fact in %s", (table) => {
+  const count = () => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+  const column = () => (db.pragma(`table_info(${table})`) as { name: string }[])[0]?.name;
+
+  test("is there, and is never updated, deleted or replaced", () => {
+    const before = count();
+    expect(before).toBeGreaterThan(0);
+    expect(() => db.exec(`UPDATE ${table} SET ${column()} = ${column()}`)).toThrow("is never changed");
+    expect(() => db.exec(`DELETE FROM ${table}`)).toThrow("is never deleted");
+    expect(() => db.exec(`INSERT OR REPLACE INTO ${table} SELECT * FROM ${table}`)).toThrow("is never deleted");
+    expect(count()).toBe(before);
+  });
+});
+
+test("the counter of names only grows", () => {
+  expect(() => db.exec("UPDATE counter SET value = value - 1")).toThrow("only grows");
+  expect(() => db.exec("DELETE FROM counter")).toThrow("never deleted");
+});
+
+test("every table is strict", () => {
+  const list = scratch.pragma("table_list") as { name: string; schema: string; strict: number }[];
+  const ours = list.filter((table) => table.schema === "main" && !table.name.startsWith("sqlite_"));
+  expect(ours.filter((table) => table.strict !== 1).map((table) => table.name)).toEqual([]);
+});
+
+test("the database commits to the disk, and keeps its references", () => {
+  expect(db.pragma("journal_mode", { simple: true })).toBe("wal");
+  expect(db.pragma("synchronous", { simple: true })).toBe(2);
+  expect(db.pragma("foreign_keys", { simple: true })).toBe(1);
+});
+
+describe("a migration", () => {
+  const steps: Migration[] = [...MIGRATIONS, { version: 2, sql: "CREATE TABLE extra (n INTEGER) STRICT" }];
+
+  test("is applied once, after the ones before it", () => {
+    const fresh = new Sqlite(":memory:");
+    expect(migrate(fresh, 7)).toBe(1);
+    expect(migrate(fresh, 8, steps)).toBe(2);
+    expect(migrate(fresh, 9, steps)).toBe(2);
+    expect(fresh.prepare("SELECT version, recorded_at FROM migration").raw().all()).toEqual([
+      [1, 7],
+      [2, 8],
+    ]);
+  });
+
+  test("that fails half-way leaves nothing behind", () => {
+    const fresh = new Sqlite(":memory:");
+    migrate(fresh, 7);
+    const broken = { version: 2, sql: "CREATE TABLE extra (n INTEGER) STRICT; CREATE TABLE run (x INTEGER)" };
+    expect(() => migrate(fresh, 8, [...MIGRATIONS, broken])).toThrow("already exists");
+    expect(fresh.prepare("SELECT max(version) FROM migration").pluck().get()).toBe(1);
+    expect(fresh.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").pluck().get()).toBe(0);
+  });
+});
