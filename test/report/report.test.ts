@@ -67,6 +67,16 @@ describe("the figures", () => {
     });
   });
 
+  test("of-which figures are of the rescued only: an open mismatch takes its refunds along", async () => {
+    const outcomes = [outcome("refunded", "2026-11-08T16:00:00Z", 500)];
+    const attempts = [attempt(1, { outcomes, mismatchOpen: true })];
+    expect(await usd({ attempts: [attempts], batches: batchesOf(attempts) })).toMatchObject({
+      rescued: { count: 0 },
+      refunded: { count: 0, amount_minor: "0" },
+      unaccounted: { count: 1 },
+    });
+  });
+
   test("a currency of which nothing was submitted yet is there, balanced at nothing", async () => {
     const { currencies } = await build();
     expect(currencies.map((entry) => entry.currency)).toEqual(["JPY", "KWD", "USD"]);
