@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.ts";
 import type { DurationMs, Instant } from "../domain/instant.ts";
 import type { ExitStatus } from "./exit-status.ts";
-import type { Io } from "./io.ts";
+import type { Io, Output } from "./io.ts";
 import type { ColorMode, Speech } from "./output.ts";
 
 /** Given before or after the command; RESCUE_CONFIG, RESCUE_MERCHANT, RESCUE_DEADLINE and RESCUE_COLOR stand in. */
@@ -34,6 +34,6 @@ export interface CommandContext {
   readonly deadline: AbortSignal;
   /** Problem `config_invalid` with every issue, or `not_found`. Read once. */
   loadConfig(): Promise<Config>;
-  /** The whole program again inside this run, as if typed; for `demo` and `help`. */
-  rescue(args: readonly string[]): Promise<ExitStatus>;
+  /** The whole program again inside this run, as if typed; for `demo` and `help`. Its stdout may go elsewhere. */
+  rescue(args: readonly string[], stdout?: Output): Promise<ExitStatus>;
 }

@@ -79,7 +79,7 @@ function createContext(io: Io, options: GlobalOptions, definition: CommandDefini
       config ??= loadConfigFile(resolve(io.cwd, options.config ?? "rescue.yaml"), io);
       return config;
     },
-    rescue: (args) => main(args, io),
+    rescue: (args, stdout = io.stdout) => main(args, { ...io, stdout }),
   };
 }
 

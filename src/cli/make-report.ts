@@ -30,7 +30,7 @@ export async function makeReport(open: OpenMerchant, now: Instant): Promise<Repo
 export async function silenceFacts({ config, ledger, profile }: OpenMerchant): Promise<SilenceFacts> {
   return {
     attempts: ledger.attempts(),
-    batches: await ledger.batches("unfinished"),
+    batches: await ledger.batches("all"),
     runs: await ledger.runs(),
     collections: await ledger.collections(),
     window: profile.window,
@@ -59,7 +59,7 @@ export async function writeReportFiles(open: OpenMerchant, report: Report, now: 
   const places = placesOf(open);
   const input = { attempts: () => open.ledger.attempts(), now, window: open.profile.window };
   const files: Record<string, string> = {
-    "report.txt": renderReportText(report, { places }),
+    "report.txt": renderReportText(report, { places, detailed: true }),
     "report.html": renderReportHtml(report, { places }),
     "report.csv": renderReportCsv(report),
     "report.json": `${JSON.stringify(reportDocument(report))}\n`,

@@ -10,7 +10,7 @@ export async function recordSilence(context: PipelineContext): Promise<BreakReco
   const needsAttempts = profile.window.afterWindow === "overdue" || merchant.resultsDue.length > 0;
   const facts = {
     attempts: needsAttempts ? ledger.attempts() : ([] as AttemptRecord[][]),
-    batches: await ledger.batches("unfinished"),
+    batches: await ledger.batches("all"),
     runs: await ledger.runs(),
     collections: await ledger.collections(),
     window: profile.window,

@@ -9,6 +9,8 @@ import { formatAmount, formatCount, formatMoney, formatTotals, formatWhen, perce
 export interface ReportTextOptions {
   readonly style?: Style;
   readonly places?: readonly Place[];
+  /** By night and by decline code as well: for a file, or for who asks; a screen shows the answer and what to do. */
+  readonly detailed?: boolean;
 }
 
 const NIGHTS_SHOWN = 7;
@@ -16,7 +18,10 @@ const DECLINE_CODES_SHOWN = 10;
 const LABEL_WIDTH = 22;
 const INDENT = { 0: "", 1: "", 2: "  ", apart: "" };
 
-export function renderReportText(report: Report, { style = PLAIN, places = [] }: ReportTextOptions = {}): string {
+export function renderReportText(
+  report: Report,
+  { style = PLAIN, places = [], detailed = false }: ReportTextOptions = {},
+): string {
   const title = `${printable(report.merchant)}: report as of ${formatWhen(report.asOf)}`;
   const lines = [
     style("heading", title),
@@ -24,8 +29,7 @@ export function renderReportText(report: Report, { style = PLAIN, places = [] }:
     ...answers(report, style),
     ...report.currencies.flatMap((entry) => currencyTable(entry, style)),
     ...pendingLines(report),
-    ...nightsTable(report, style),
-    ...declineCodesTable(report, style),
+    ...(detailed ? [...nightsTable(report, style), ...declineCodesTable(report, style)] : []),
     ...toDoLines(report.toDo, style),
     ...renderPlaces(places, style),
   ];

@@ -30,7 +30,7 @@ export const command = defineCommand({
         const asJson = () => `${JSON.stringify({ ...envelope, ...reportDocument(report) })}\n`;
         const places = placesOf(open);
         const render = {
-          text: () => renderReportText(report, { places }),
+          text: () => renderReportText(report, { places, detailed: context.options.verbose }),
           csv: () =>
             renderReportCsv(report, {
               header: merchant === config.merchants[0] || context.options.merchant !== undefined,

@@ -14,7 +14,6 @@ const PLANS: readonly (readonly [currency: string, amountMinor: number])[] = [
   ["USD", 1999],
   ["USD", 4900],
   ["USD", 9900],
-  ["EUR", 2490],
   ["JPY", 1980],
 ];
 /** Half of them funds, a third no reason given, as on an ordinary night. */

@@ -8,6 +8,7 @@ import { DAY_MS, formatInstant, HOUR_MS, type Instant, parseInstant } from "../.
 import { Problem } from "../../domain/problem.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/sandbox.ts";
 import { generateKeyPair } from "../../transport/key-pair.ts";
+import type { CommandContext } from "../context.ts";
 import { sandboxConfig } from "../sandbox-config.ts";
 import { makeDemoExport } from "./demo-export.ts";
 
@@ -25,8 +26,8 @@ export interface DemoOptions {
   readonly days: number;
   /** A line of the story. */
   readonly say: (line: string) => Promise<void>;
-  /** Runs the real program with these arguments; what it prints is part of the story. Resolves with its exit status. */
-  readonly rescue: (args: readonly string[]) => Promise<number>;
+  /** Runs the real program with these arguments. */
+  readonly rescue: CommandContext["rescue"];
   readonly stop: AbortSignal;
 }
 
@@ -48,7 +49,7 @@ export async function playDemo(options: DemoOptions): Promise<{ readonly config:
     await writeFile(config, sandboxConfig(sandbox, { merchant: "acme", mid: MID }), { mode: 0o600 });
     const exported = makeDemoExport(seed, FIRST_RUN - HOUR_MS);
     await writeFile(join(folder, "inbox", "rebills.csv"), exported);
-    await say("A merchant's folder, an export of 500 declined rebills, and a simulated provider on this machine.");
+    await say("500 declined rebills of one night, a simulated provider on this machine, 25 days in a few seconds.\n");
     await playNights(options, sandbox, config, exported);
     await say("");
     await options.rescue(["report", "-c", config, "--as-of", formatInstant(lastRun(options.days))]);
@@ -65,9 +66,48 @@ async function playNights(options: DemoOptions, sandbox: Sandbox, config: string
     await sandbox.advanceTo(now - HOUR_MS);
     // The CRM exports the same night twice, in another order: nothing may be sent twice.
     if (day === 1) await writeFile(join(options.folder, "inbox", "rebills.csv"), reversed(exported));
-    await options.say(`\nday ${day + 1}, ${formatInstant(now)}   $ rescue run`);
-    await options.rescue(["run", "-c", config, "--as-of", formatInstant(now)]);
+    const night = await runNight(options, ["run", "-c", config, "--json", "--as-of", formatInstant(now)]);
+    await options.say(`  day ${String(day + 1).padStart(2)}  rescue run   ${describeNight(night)}`);
   }
+}
+
+/** What `rescue run --json` said, as far as the story needs it. */
+interface NightDocument {
+  readonly submission: {
+    readonly skipped: number;
+    readonly rejected: number;
+    readonly batches: readonly { readonly rows: number }[];
+  };
+  readonly collection: { readonly files: readonly { readonly state: string }[] };
+  readonly reconciliation: { readonly applied: number; readonly repeated: number };
+}
+
+async function runNight({ rescue }: DemoOptions, args: readonly string[]): Promise<NightDocument> {
+  let printed = "";
+  const stdout = {
+    isTTY: false,
+    columns: 80,
+    write: async (text: string) => {
+      printed += text;
+    },
+  };
+  const status = await rescue(args, stdout);
+  if (printed === "") throw new Error(`the night ended with status ${status} and said nothing`);
+  return JSON.parse(printed) as NightDocument;
+}
+
+function describeNight({ submission, collection, reconciliation }: NightDocument): string {
+  const sent = submission.batches.reduce((sum, batch) => sum + batch.rows, 0);
+  const files = collection.files.filter((file) => file.state === "collected").length;
+  const parts = [
+    ...(sent > 0 ? [`${sent} sent`] : []),
+    ...(submission.skipped > 0 ? [`${submission.skipped} skipped`] : []),
+    ...(submission.rejected > 0 ? [`${submission.rejected} rejected`] : []),
+    ...(files > 0
+      ? [`${files} result files: ${reconciliation.applied} outcomes, ${reconciliation.repeated} repeated`]
+      : []),
+  ];
+  return parts.join(", ");
 }
 
 function lastRun(days: number): Instant {
