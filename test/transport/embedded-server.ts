@@ -28,8 +28,8 @@ export interface EmbeddedManners {
   readonly shortReads?: boolean;
   /** Refuses a write that comes before the one in front of it was answered, as cursor-like mailboxes do. */
   readonly sequentialWrites?: boolean;
-  /** How long a write waits for its answer. */
-  readonly answersAfterMs?: number;
+  /** How long it is busy with each write; it does one after the other. */
+  readonly busyMs?: number;
   /** Sends no mode in listings. */
   readonly listsWithoutMode?: boolean;
   /** A status to answer with instead, or no answer at all. Asked before the act, with the how-manyth of its kind it is. */
@@ -93,6 +93,7 @@ class Session {
   readonly #manners: EmbeddedManners;
   readonly #handles: { readonly path: string; listed: boolean; isWriting: boolean }[] = [];
   readonly #counts = new Map<ServerAct, number>();
+  #freeAt = 0;
 
   constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners) {
     this.#sftp = sftp;
@@ -172,10 +173,11 @@ class Session {
     data.copy(after, at);
     this.#files.set(file.path, after);
     file.isWriting = true;
+    this.#freeAt = Math.max(this.#freeAt, performance.now()) + (this.#manners.busyMs ?? 0);
     setTimeout(() => {
       file.isWriting = false;
       this.#sftp.status(id, STATUS_CODE.OK);
-    }, this.#manners.answersAfterMs ?? 0);
+    }, this.#freeAt - performance.now());
   }
 
   #readdir(id: number, handle: Buffer) {

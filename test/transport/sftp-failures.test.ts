@@ -86,6 +86,15 @@ describe.skipIf(openSshMissing() !== undefined)("SFTP when the server fails", ()
     expect(await problemCode(drop.stat(server.inbound))).toBe("remote_unreachable");
   });
 
+  it("notices that the SFTP subsystem died while nothing was asked of it", async () => {
+    await start();
+    kill(server.subsystemPids(), "SIGKILL");
+    await sleep(300);
+    const begun = performance.now();
+    expect(await problemCode(drop.stat(server.inbound))).toBe("remote_unreachable");
+    expect(performance.now() - begun).toBeLessThan(100);
+  });
+
   it("ends all of ten calls at once when the connection is killed", async () => {
     await start();
     kill(server.connectionPids(), "SIGSTOP");
@@ -109,7 +118,7 @@ describe.skipIf(openSshMissing() !== undefined)("SFTP when the server fails", ()
       code: "remote_unreachable",
       message: expect.stringContaining("no answer for 0.6 s"),
     });
-    expect(afterMs).toBeLessThan(2_000);
+    expect(afterMs).toBeLessThan(5_000);
   });
 
   it("closes within its limit although the server is frozen", async () => {

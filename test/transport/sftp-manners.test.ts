@@ -144,7 +144,7 @@ describe("SFTP to servers with their own manners", () => {
   });
 
   it("keeps a slow server that still answers, far longer than the idle limit in all", async () => {
-    const drop = await connectTo({ answersAfterMs: 60 }, { idleTimeoutMs: 300, concurrency: 1 });
+    const drop = await connectTo({ busyMs: 50 }, { idleTimeoutMs: 400 });
     expect((await drop.upload(source, "/inbound/a")).sha256).toBe(sha256);
     await drop.close();
   });
