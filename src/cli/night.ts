@@ -76,7 +76,7 @@ function detailsOf(night: ReportedNight): string {
   const { submission, collection, reconciliation, growing } = night;
   const lines = [
     `submit:    ${describeSubmission(submission)}`,
-    ...explainSubmission({ ...submission, problems: [], unreadable: [] }).map((line) => `           ${line}`),
+    ...explainSubmission(submission).map((line) => `           ${line}`),
     ...growing.map((file) => `           ${file} still grows; it waits for the next run`),
     `collect:   ${describeCollection(collection)}`,
     `reconcile: ${describeReconciliation(reconciliation)}`,

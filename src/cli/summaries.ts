@@ -68,13 +68,9 @@ function inBrackets(text: string): string {
   return text === "" ? "" : ` (${text})`;
 }
 
-/** The lines below the verdict: notes of each file, what was skipped, where the rejects lie. */
+/** Notes of each file, what was skipped, where the rejects lie. */
 export function explainSubmission(submission: Submission): string[] {
-  return [
-    ...submission.exports.flatMap(explainExport),
-    ...submission.unreadable.map(({ file, problem }) => `${file}: ${problem.message} ${problem.hint}`.trim()),
-    ...submission.problems.map((problem) => `${problem.message} ${problem.hint}`.trim()),
-  ];
+  return submission.exports.flatMap(explainExport);
 }
 
 function explainExport(taken: TakenExport): string[] {

@@ -56,6 +56,8 @@ export interface RunOptions {
   readonly command: string;
   /** A late export may be sent, because a person said so. */
   readonly maxAgeDays?: number | undefined;
+  /** Only looks: no lock is taken and no run recorded. */
+  readonly dryRun?: boolean;
 }
 
 /** What a verb made of a merchant, and how the run's record is closed. */
@@ -73,12 +75,12 @@ export async function withPipeline<T>(
   work: (pipeline: PipelineContext, open: OpenMerchant) => Promise<Ended<T>>,
 ): Promise<Ended<T>> {
   return withLedger(context, config, merchant, async (open) => {
-    await open.ledger.acquireLock(options.command);
     const remote = new RemoteSession(createSftpTransport(merchant.sftp), context.deadline);
+    const pipeline = pipelineContext(context, open, remote, options);
+    if (options.dryRun) return work(pipeline, open);
+    await open.ledger.acquireLock(options.command);
     try {
-      return await recordRun(context, open.ledger, options.command, () =>
-        work(pipelineContext(context, open, remote, options), open),
-      );
+      return await recordRun(context, open.ledger, options.command, () => work(pipeline, open));
     } finally {
       await remote.close();
       await open.ledger.releaseLock();
@@ -134,8 +136,8 @@ function pipelineContext(
   };
 }
 
-/** A wait ends early when the run is told to stop or its deadline has come; the next step sees why. */
-async function sleepUnlessStopped(ms: number, context: CommandContext): Promise<void> {
+/** Ends early when the run is told to stop or its deadline has come; the next step sees why. */
+export async function sleepUnlessStopped(ms: number, context: CommandContext): Promise<void> {
   const signal = AbortSignal.any([context.stop, context.deadline]);
   await delay(ms, undefined, { signal }).catch(() => {});
 }

@@ -1,6 +1,8 @@
 /** `collect`: fetches the provider's result files, each once; with --wait until nothing is pending. */
-import type { MerchantConfig } from "../../config/config.ts";
+import type { Config, MerchantConfig } from "../../config/config.ts";
 import { bucketOf } from "../../domain/bucket.ts";
+import type { DurationMs, Instant } from "../../domain/instant.ts";
+import { isProblem } from "../../domain/problem.ts";
 import { type Collection, collect } from "../../pipeline/collect.ts";
 import type { PipelineContext } from "../../pipeline/context.ts";
 import { reconcile } from "../../pipeline/reconcile.ts";
@@ -11,7 +13,7 @@ import { ExitStatus, worst } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
 import { statusOfBreaks, statusOfCollection } from "../statuses.ts";
 import { describeCollection } from "../summaries.ts";
-import { type Ended, withPipeline } from "../wiring.ts";
+import { type Ended, sleepUnlessStopped, withPipeline } from "../wiring.ts";
 
 const DEFAULT_POLL_MS = 30_000;
 
@@ -37,9 +39,10 @@ export const command = defineCommand({
   exitStatuses: [0, 3, 4, 10, 11, 12, 130],
   run: (context, _args, { wait, poll }) =>
     forEachMerchant(context, "all", async (merchant, config) => {
-      const { status, value } = await withPipeline(context, config, merchant, { command: "collect" }, (pipeline) =>
-        wait === undefined ? once(pipeline) : untilNothingIsPending(context, pipeline, merchant, wait, poll),
-      );
+      const { status, value } =
+        wait === undefined
+          ? await withPipeline(context, config, merchant, { command: "collect" }, collectOnce)
+          : await new Waiting(context, config, merchant).until(context.clock.wall() + wait, poll);
       return {
         exitStatus: status,
         type: "collection",
@@ -53,37 +56,59 @@ export const command = defineCommand({
     }),
 });
 
-async function once(pipeline: PipelineContext): Promise<Ended<Collection>> {
+async function collectOnce(pipeline: PipelineContext): Promise<Ended<Collection>> {
   const value = await collect(pipeline);
   return { status: statusOfCollection(value), value };
 }
 
-async function untilNothingIsPending(
-  context: CommandContext,
-  pipeline: PipelineContext,
-  merchant: MerchantConfig,
-  waitMs: number,
-  pollMs: number,
-): Promise<Ended<Collection>> {
-  const until = context.clock.wall() + waitMs;
-  const files = new Map<string, Collection["files"][number]>();
-  for (;;) {
+/** Looks again and again. Between two looks it holds neither the lock nor a connection: the night's run must not wait for it. */
+class Waiting {
+  readonly #context: CommandContext;
+  readonly #config: Config;
+  readonly #merchant: MerchantConfig;
+  readonly #files = new Map<string, Collection["files"][number]>();
+
+  constructor(context: CommandContext, config: Config, merchant: MerchantConfig) {
+    this.#context = context;
+    this.#config = config;
+    this.#merchant = merchant;
+  }
+
+  async until(end: Instant, pollMs: DurationMs): Promise<Ended<Collection>> {
+    const { clock, stop, deadline, speech } = this.#context;
+    for (;;) {
+      const { status, value: isPending } = await this.#look();
+      const value = { files: [...this.#files.values()] };
+      const left = end - clock.wall();
+      if (!isPending) return { status, value };
+      if (left <= 0) return { status: worst([status, ExitStatus.pending]), value };
+      speech.progress(`${this.#merchant.id}: waiting for results`);
+      await sleepUnlessStopped(Math.min(pollMs, left), this.#context);
+      if (stop.aborted) return { status: worst([status, ExitStatus.interrupted]), value };
+      if (deadline.aborted) return { status: worst([status, ExitStatus.unreachable]), value };
+    }
+  }
+
+  /** Is anything pending still? While another run works, that run looks. */
+  async #look(): Promise<Ended<boolean>> {
+    try {
+      return await withPipeline(this.#context, this.#config, this.#merchant, { command: "collect" }, (pipeline) =>
+        this.#collectAndReconcile(pipeline),
+      );
+    } catch (error) {
+      if (!isProblem(error, "locked")) throw error;
+      return { status: ExitStatus.ok, value: true };
+    }
+  }
+
+  async #collectAndReconcile(pipeline: PipelineContext): Promise<Ended<boolean>> {
     for (const file of (await collect(pipeline)).files) {
-      if (file.state !== "seen" || !files.has(file.name)) files.set(file.name, file);
+      if (file.state !== "seen" || !this.#files.has(file.name)) this.#files.set(file.name, file);
     }
     await reconcile(pipeline);
-    const value = { files: [...files.values()] };
     const open = await pipeline.ledger.breaks("open");
-    const soFar = [statusOfCollection(value), statusOfBreaks(open.length)];
-    if (!(await isAnythingPending(pipeline))) return { status: worst(soFar), value };
-    const left = until - context.clock.wall();
-    if (left <= 0) return { status: worst([...soFar, ExitStatus.pending]), value };
-    if (context.stop.aborted) return { status: worst([...soFar, ExitStatus.interrupted]), value };
-    if (context.deadline.aborted) return { status: worst([...soFar, ExitStatus.unreachable]), value };
-    context.speech.progress(`${merchant.id}: waiting for results`);
-    // An idle connection is cut by many servers; the next look makes a new one.
-    if (pollMs > 10_000) await pipeline.remote.close();
-    await pipeline.delay(Math.min(pollMs, left));
+    const status = worst([statusOfCollection({ files: [...this.#files.values()] }), statusOfBreaks(open.length)]);
+    return { status, value: await isAnythingPending(pipeline) };
   }
 }
 

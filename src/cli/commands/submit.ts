@@ -43,7 +43,7 @@ export const command = defineCommand({
         context,
         config,
         merchant,
-        { command: options.dryRun ? "submit --dry-run" : "submit", maxAgeDays: options.maxAge },
+        { command: "submit", maxAgeDays: options.maxAge, dryRun: options.dryRun },
         (pipeline) => send(context, pipeline, paths, options),
       );
       sayProblems(context, merchant.id, value);
@@ -84,9 +84,8 @@ async function send(
   return { status: statusOfSubmission(value, "given"), value };
 }
 
-/** Under --json each problem is also an error line on stderr; in words they are part of the details. */
+/** What went wrong goes to stderr, as words or as JSON lines; the result goes on to say what went right. */
 function sayProblems(context: CommandContext, merchant: string, submission: Submission): void {
-  if (!context.options.json && !context.options.quiet) return;
   const problems = [...submission.problems, ...submission.unreadable.map(({ problem }) => problem)];
   for (const problem of problems) complainAbout(context, merchant, problem);
 }
