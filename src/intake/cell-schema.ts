@@ -63,7 +63,7 @@ function cellSchema(column: Column): z.ZodString {
     const withinLimit = new RegExp(`^[^]{0,${column.max}}$`, "u");
     schema = schema.regex(withinLimit, { error: "too_long" satisfies RejectCode, abort: true });
   }
-  schema = schema.refine((cell) => cell === "" || rule.isRight(cell, column), { error: rule.code, abort: true });
+  schema = schema.refine((cell) => cell === "" || rule.isRight(cell, column), { error: rule.code });
   if (column.name === "payment_token") {
     // A rejects file that was sent again without being mended.
     schema = schema.refine((cell) => !isMaskedCardNumber(cell), { error: "malformed" satisfies RejectCode });

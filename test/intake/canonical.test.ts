@@ -156,6 +156,12 @@ describe("damage to the archive", () => {
     }
   });
 
+  test("a last row without its line end is not handed out", async () => {
+    const path = await makeArchive();
+    await writeFile(path, (await readFile(path)).subarray(0, -1));
+    await expect(readBack(path)).rejects.toThrow(/cut off/);
+  });
+
   test.each([
     ["another header", (text: string) => text.replace("order_id", "order_no")],
     ["a byte order mark", (text: string) => `\ufeff${text}`],

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, rename, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,6 +8,9 @@ import { readExport } from "../../src/intake/read-export.ts";
 import { goodRow, makeFolder, NOW, POLICY, readAll, readText, SHAPE, toCsv, writeExport } from "./read-all.ts";
 
 const VISA = "4111111111111111";
+
+/** Seconds; whole ones, which every file system can set back exactly. */
+const LONG_AGO = 1_700_000_000;
 
 describe("the file as a whole", () => {
   test("its sha256 and size are those of its own bytes, whatever its encoding", async () => {
@@ -58,6 +61,13 @@ describe("the file as a whole", () => {
 
   test.each([
     ["grows", (path: string) => appendFile(path, toCsv([goodRow("late")]).split("\n")[1] ?? "")],
+    [
+      "grows, though its time is set back,",
+      async (path: string) => {
+        await appendFile(path, "R-2");
+        await utimes(path, LONG_AGO, LONG_AGO);
+      },
+    ],
     ["is written again", (path: string) => writeFile(path, toCsv([goodRow("other")]))],
     [
       "is replaced by one of the same size",
@@ -68,6 +78,7 @@ describe("the file as a whole", () => {
     ],
   ])("a file that %s while it is read has changed", async (_, change) => {
     const path = await writeExport(toCsv([goodRow(1)]));
+    await utimes(path, LONG_AGO, LONG_AGO);
     const reading = readExport(
       path,
       { shape: SHAPE, policy: POLICY, now: NOW },
@@ -333,6 +344,13 @@ describe("rules", () => {
     expect(await judge({ declined_at: "2026-10-25T12:00:00Z" }, { maxAgeDays: 60 })).toEqual([
       "expires_at window_too_short",
     ]);
+  });
+
+  test("a window that ends now is over", async () => {
+    const cells = { declined_at: "2026-10-25T12:00:00Z", expires_at: new Date(NOW).toISOString() };
+    expect(await judge(cells, { maxAgeDays: 60 })).toEqual(["expires_at window_too_short"]);
+    const later = { ...cells, expires_at: new Date(NOW + 1).toISOString() };
+    expect(await judge(later, { maxAgeDays: 60 })).toEqual([]);
   });
 
   test("five minutes of skew are allowed, to the millisecond", async () => {

@@ -74,7 +74,7 @@ describe("records", () => {
   test("how the bytes are cut into chunks changes nothing, however damaged they are", async () => {
     const anyText = fc
       .array(fc.constantFrom('"', '""', ",", ",", "\n", "\n", "\r\n", "a", "bc", "é", '","', '"\n'), { maxLength: 40 })
-      .map((pieces) => `h1,h2,h3\n${pieces.join("")}`);
+      .map((pieces) => `h1,h2,h3${pieces.join("").length % 2 === 0 ? "\n" : "\r\n"}${pieces.join("")}`);
     await fc.assert(
       fc.asyncProperty(anyText, fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), async (text, sizes) => {
         const bytes = Buffer.from(text);
@@ -152,6 +152,15 @@ describe("recovery after a bad quotation mark", () => {
   test("the lines of a cell that broke off belong to the row that broke off", async () => {
     const found = await read('a,b,c\n1,x,"street\nApt 4\nPortland');
     expect(found).toHaveLength(2);
+  });
+
+  test("nor do they become rows of their own when the row is damaged further on", async () => {
+    const found = await read('a,b,c\n1,x,"street\nApt 4\nPort"land\n2,x,y\n');
+    expect(found.map(({ cells, line }) => [line, cells?.[0]])).toEqual([
+      [1, "a"],
+      [2, undefined],
+      [5, "2"],
+    ]);
   });
 
   test("an open quote in front of many rows is given up within bounds", async () => {
