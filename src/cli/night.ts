@@ -9,19 +9,56 @@ import { formatNumberOf } from "../report/words.ts";
 import type { CommandContext } from "./context.ts";
 import { collectionDocument, problemDocument, reconciliationDocument, submissionDocument } from "./documents.ts";
 import { ExitStatus, exitStatusFor, worst } from "./exit-status.ts";
+import { describeFailure } from "./failure.ts";
 import { makeReport, writeReportFiles } from "./make-report.ts";
-import { complainAbout, type MerchantResult } from "./merchants.ts";
+import { complainAbout, forEachMerchant, type MerchantResult } from "./merchants.ts";
+import { type NightEnd, notify } from "./notify.ts";
 import { type Night, runNight } from "./run-merchant.ts";
 import { statusOfCollection, statusOfSubmission } from "./statuses.ts";
-import { describeCollection, describeReconciliation, describeSubmission, explainSubmission } from "./summaries.ts";
-import type { Ended, OpenMerchant } from "./wiring.ts";
+import {
+  describeCollection,
+  describeReconciliation,
+  describeSubmission,
+  explainSubmission,
+  problemsOf,
+} from "./summaries.ts";
+import { type Ended, type OpenMerchant, withPipeline } from "./wiring.ts";
 
-export interface ReportedNight extends Night {
+interface ReportedNight extends Night {
   readonly report: Report;
   readonly reportFolder: string;
 }
 
-export async function playNight(
+/**
+ * One night of every merchant that was asked for, told to people and to the machines that watch. `before`: what the round
+ * before came to, so that a watch does not call for help again and again.
+ */
+export async function runNights(
+  context: CommandContext,
+  command: "run" | "watch",
+  before?: ExitStatus,
+): Promise<{ readonly status: ExitStatus; readonly anyGrowing: boolean }> {
+  const ends: NightEnd[] = [];
+  let anyGrowing = false;
+  const status = await forEachMerchant(context, "all", async (merchant, config) => {
+    const end = { merchant: merchant.id, at: context.clock.wall() };
+    try {
+      const night = await withPipeline(context, config, merchant, { command }, (pipeline, open) =>
+        playNight(context, pipeline, open),
+      );
+      anyGrowing ||= night.value.growing.length > 0;
+      ends.push({ ...end, status: night.status, report: night.value.report });
+      return nightResult(context, merchant, night.status, night.value);
+    } catch (error) {
+      ends.push({ ...end, status: describeFailure(error).exitStatus, report: undefined });
+      throw error;
+    }
+  });
+  await notify(context, (await context.loadConfig()).notify, { status, nights: ends, isNews: status !== before });
+  return { status, anyGrowing };
+}
+
+async function playNight(
   context: CommandContext,
   pipeline: PipelineContext,
   open: OpenMerchant,
@@ -43,19 +80,14 @@ export async function playNight(
   return { status, value: { ...night, report, reportFolder } };
 }
 
-export function nightResult(
+function nightResult(
   context: CommandContext,
   merchant: MerchantConfig,
   exitStatus: ExitStatus,
   night: ReportedNight,
 ): MerchantResult {
-  const problems = [
-    ...night.submission.problems,
-    ...night.problems,
-    ...night.submission.unreadable.map(({ problem }) => problem),
-  ];
-  const distinct = [...new Map(problems.map((problem) => [problem.message, problem])).values()];
-  for (const problem of distinct) complainAbout(context, merchant.id, problem);
+  const problems = problemsOf({ ...night.submission, problems: [...night.submission.problems, ...night.problems] });
+  for (const problem of problems) complainAbout(context, merchant.id, problem);
   return {
     exitStatus,
     type: "run",
@@ -65,7 +97,7 @@ export function nightResult(
       reconciliation: reconciliationDocument(night.reconciliation),
       report: reportDocument(night.report),
       report_folder: night.reportFolder,
-      problems: distinct.map(problemDocument),
+      problems: problems.map(problemDocument),
     },
     details: detailsOf(night),
     verdict: verdictOf(night),

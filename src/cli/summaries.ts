@@ -1,6 +1,7 @@
 /** What the verbs did, in sentences for a person: what went, what did not and why, and what to do next. */
 import { basename } from "node:path";
 import { MoneyTotals } from "../domain/money.ts";
+import type { Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import type { Collection } from "../pipeline/collect.ts";
 import type { Reconciliation } from "../pipeline/reconcile.ts";
@@ -68,6 +69,12 @@ function inBrackets(text: string): string {
   return text === "" ? "" : ` (${text})`;
 }
 
+/** Whatever kept a file or a batch from being sent, each once. */
+export function problemsOf({ exports, unreadable, problems }: Submission): Problem[] {
+  const ofFiles = [...unreadable, ...exports].flatMap(({ problem }) => problem ?? []);
+  return [...new Map([...problems, ...ofFiles].map((problem) => [problem.message, problem])).values()];
+}
+
 /** Notes of each file, what was skipped, where the rejects lie. */
 export function explainSubmission(submission: Submission): string[] {
   return submission.exports.flatMap(explainExport);
@@ -78,7 +85,6 @@ function explainExport(taken: TakenExport): string[] {
   const lines = taken.notes.map((note) => `${name}: ${note}`);
   if (taken.skipped > 0) lines.push(`${name}: skipped ${describeCodes(taken.skippedByCode)}; the first of them:`);
   for (const { line, message } of taken.skippedRows.slice(0, SHOWN_SKIPS)) lines.push(`  line ${line}: ${message}`);
-  if (taken.problem) lines.push(`${taken.problem.message} ${taken.problem.hint}`);
   if (taken.rejectsPath !== "") {
     lines.push(`${name}: rejected ${describeCodes(taken.rejectedByCode)}; to be mended and sent again:`);
     lines.push(`  ${taken.rejectsPath}`);

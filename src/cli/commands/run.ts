@@ -1,9 +1,7 @@
 /** `run`: the whole night, once for each merchant. What cron calls. */
 import { HOUR_MS } from "../../domain/instant.ts";
 import { defineCommand } from "../command.ts";
-import { forEachMerchant } from "../merchants.ts";
-import { nightResult, playNight } from "../night.ts";
-import { withPipeline } from "../wiring.ts";
+import { runNights } from "../night.ts";
 
 export const command = defineCommand({
   arguments: {},
@@ -14,11 +12,5 @@ export const command = defineCommand({
   examples: ["run", "run --quiet --deadline 20m", "run --merchant acme --json"],
   exitStatuses: [0, 1, 3, 10, 11, 12, 13, 130],
   deadlineMs: 4 * HOUR_MS,
-  run: (context) =>
-    forEachMerchant(context, "all", async (merchant, config) => {
-      const { status, value } = await withPipeline(context, config, merchant, { command: "run" }, (pipeline, open) =>
-        playNight(context, pipeline, open),
-      );
-      return nightResult(context, merchant, status, value);
-    }),
+  run: async (context) => (await runNights(context, "run")).status,
 });

@@ -11,7 +11,7 @@ import type { CommandContext } from "../context.ts";
 import { submissionDocument } from "../documents.ts";
 import { complainAbout, forEachMerchant } from "../merchants.ts";
 import { statusOfSubmission } from "../statuses.ts";
-import { describeSubmission, explainSubmission } from "../summaries.ts";
+import { describeSubmission, explainSubmission, problemsOf } from "../summaries.ts";
 import { type Ended, withPipeline } from "../wiring.ts";
 
 export const command = defineCommand({
@@ -86,8 +86,7 @@ async function send(
 
 /** What went wrong goes to stderr, as words or as JSON lines; the result goes on to say what went right. */
 function sayProblems(context: CommandContext, merchant: string, submission: Submission): void {
-  const problems = [...submission.problems, ...submission.unreadable.map(({ problem }) => problem)];
-  for (const problem of problems) complainAbout(context, merchant, problem);
+  for (const problem of problemsOf(submission)) complainAbout(context, merchant, problem);
 }
 
 /** A person at both ends: cron, pipes and scripts are never asked. */

@@ -1,13 +1,11 @@
 /** `watch`: a night whenever an export arrives or the poll interval is over, until a signal. */
 import { watch as watchFolder } from "chokidar";
-import type { Config, MerchantConfig } from "../../config/config.ts";
 import { MINUTE_MS } from "../../domain/instant.ts";
 import { defineCommand, optionOr, readDuration } from "../command.ts";
 import type { CommandContext } from "../context.ts";
-import { ExitStatus, worst } from "../exit-status.ts";
-import { forEachMerchant, selectMerchants } from "../merchants.ts";
-import { nightResult, playNight } from "../night.ts";
-import { withPipeline } from "../wiring.ts";
+import { ExitStatus } from "../exit-status.ts";
+import { selectMerchants } from "../merchants.ts";
+import { runNights } from "../night.ts";
 
 const DEFAULT_POLL_MS = 5 * MINUTE_MS;
 /** Several files often arrive together: one round takes them all. */
@@ -49,22 +47,16 @@ export const command = defineCommand({
 
 /** The status of the last round: what a person who looks now must know. */
 async function rounds(context: CommandContext, bell: Bell, pollMs: number): Promise<ExitStatus> {
-  let status: ExitStatus = ExitStatus.ok;
+  let status: ExitStatus | undefined;
   while (!bell.isOver) {
     bell.reset();
-    status = await forEachMerchant(context, "all", (merchant, config) => round(context, merchant, config, bell));
+    const round = await runNights(context, "watch", status);
+    status = round.status;
+    if (round.anyGrowing) bell.ring();
     await bell.wait(pollMs);
   }
   // Being asked to stop is how a watch ends well.
-  return status === ExitStatus.interrupted ? ExitStatus.ok : worst([status]);
-}
-
-async function round(context: CommandContext, merchant: MerchantConfig, config: Config, bell: Bell) {
-  const { status, value } = await withPipeline(context, config, merchant, { command: "watch" }, (pipeline, open) =>
-    playNight(context, pipeline, open),
-  );
-  if (value.growing.length > 0) bell.ring();
-  return nightResult(context, merchant, status, value);
+  return status === undefined || status === ExitStatus.interrupted ? ExitStatus.ok : status;
 }
 
 /** Rings when an export arrives; wakes the waiting loop, or keeps it from sleeping if it rang during a round. */
