@@ -41,7 +41,7 @@ export interface OpenSsh {
   readonly outbound: string;
   /** Makes a key pair; by default its public half may log in. Returns the private key's path. */
   makeUserKey(options?: UserKeyOptions): Promise<string>;
-  /** The processes that serve the connections that are open now, without the listener. */
+  /** The processes that serve connections now, without the listener; with those seen before that outlived theirs. */
   connectionPids(): number[];
   /** Of those, the ones that run the SFTP subsystem itself; the SSH connection outlives their death. */
   subsystemPids(): number[];
@@ -90,7 +90,7 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
     return path;
   };
   const privateKeyPath = await makeUserKey();
-  const { sshd, port, log } = await listenSomewhere(folder, root, types, options);
+  const { processes, port, log } = await listenSomewhere(folder, root, types, options);
   const hostPublicKeys = types.map((type) => publicKeyOf(join(folder, `host_${type}`)));
   const fingerprints = Object.fromEntries(types.map((type) => [type, fingerprintOf(join(folder, `host_${type}`))]));
   return {
@@ -105,11 +105,11 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
     inbound: join(root, "inbound"),
     outbound: join(root, "outbound"),
     makeUserKey,
-    connectionPids: () => descendantsOf(sshd.pid).map((child) => child.pid),
-    subsystemPids: () => leavesOf(sshd.pid),
+    connectionPids: () => processes.serving(),
+    subsystemPids: () => processes.leaves(),
     log,
     stop: async () => {
-      await endTree(sshd);
+      await processes.end();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -138,8 +138,9 @@ async function listenSomewhere(folder: string, root: string, types: readonly Key
     });
     const deadline = Date.now() + 10_000;
     while (!logged.includes("Server listening") && sshd.exitCode === null && Date.now() < deadline) await sleep(5);
-    if (logged.includes("Server listening")) return { sshd, port, log: () => logged };
-    await endTree(sshd);
+    const processes = new ServerProcesses(sshd);
+    if (logged.includes("Server listening")) return { processes, port, log: () => logged };
+    await processes.end();
     // Somebody else took the port between our look and sshd's bind.
     if (!/bind/i.test(logged) || round === 5) throw new Error(`sshd did not start: ${logged}`);
   }
@@ -210,14 +211,68 @@ function findFreePort(): Promise<number> {
 interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
+  readonly command: string;
 }
 
-function descendantsOf(pid: number | undefined): ProcessRow[] {
-  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+/** sshd forks for each connection; a child that was frozen outlives its parent and is then nobody's descendant. */
+class ServerProcesses {
+  readonly #listener: ChildProcess;
+  readonly #seen = new Set<number>();
+
+  constructor(listener: ChildProcess) {
+    this.#listener = listener;
+  }
+
+  serving(): number[] {
+    const table = readProcessTable();
+    for (const row of descendantsOf(this.#listener.pid, table)) this.#seen.add(row.pid);
+    // The name guards against a number that has been given to somebody else since.
+    return table.filter((row) => this.#seen.has(row.pid) && row.command.includes("sshd")).map((row) => row.pid);
+  }
+
+  leaves(): number[] {
+    this.serving();
+    const rows = descendantsOf(this.#listener.pid, readProcessTable());
+    const isLeaf = (row: ProcessRow) => !rows.some((other) => other.parent === row.pid);
+    return rows.filter((row) => row.parent !== this.#listener.pid && isLeaf(row)).map((row) => row.pid);
+  }
+
+  async end(): Promise<void> {
+    const { exitCode, signalCode } = this.#listener;
+    const ended =
+      exitCode !== null || signalCode !== null
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => this.#listener.once("exit", () => resolve()));
+    const serving = this.serving();
+    this.#listener.kill("SIGKILL");
+    for (const pid of serving) {
+      try {
+        // SIGKILL ends a stopped process as well.
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await ended;
+  }
+}
+
+function readProcessTable(): ProcessRow[] {
+  return execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" })
     .trim()
     .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([own = 0, parent = 0]): ProcessRow => ({ pid: own, parent }));
+    .map((line) => {
+      const [pid, parent, ...command] = line.trim().split(/\s+/);
+      // A defunct process has ended; only its parent has not looked yet.
+      return {
+        pid: Number(pid),
+        parent: Number(parent),
+        command: command.includes("<defunct>") ? "" : command.join(" "),
+      };
+    });
+}
+
+function descendantsOf(pid: number | undefined, table: readonly ProcessRow[]): ProcessRow[] {
   const found: ProcessRow[] = [];
   let parents = [pid];
   while (parents.length > 0) {
@@ -226,29 +281,4 @@ function descendantsOf(pid: number | undefined): ProcessRow[] {
     parents = children.map((row) => row.pid);
   }
   return found;
-}
-
-function leavesOf(pid: number | undefined): number[] {
-  const rows = descendantsOf(pid);
-  return rows
-    .filter((row) => row.parent !== pid && !rows.some((other) => other.parent === row.pid))
-    .map((row) => row.pid);
-}
-
-async function endTree(sshd: ChildProcess): Promise<void> {
-  const ended =
-    sshd.exitCode !== null || sshd.signalCode !== null
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => sshd.once("exit", () => resolve()));
-  const rows = descendantsOf(sshd.pid);
-  sshd.kill("SIGKILL");
-  for (const { pid } of rows) {
-    try {
-      // SIGKILL ends a stopped process as well.
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-  }
-  await ended;
 }

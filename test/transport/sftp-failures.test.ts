@@ -54,13 +54,16 @@ describe.skipIf(openSshMissing() !== undefined)("SFTP when the server fails", ()
   };
 
   afterEach(async () => {
-    const begun = performance.now();
-    await drop.close();
-    expect(performance.now() - begun).toBeLessThan(3_000);
-    // A frozen server process would outlive its connection.
-    for (const pid of server.connectionPids()) process.kill(pid, "SIGCONT");
-    await expectNothingOpen(server);
-    await server.stop();
+    try {
+      const begun = performance.now();
+      await drop.close();
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      // A frozen process of the server does not notice that its connection is gone.
+      for (const pid of server.connectionPids()) process.kill(pid, "SIGCONT");
+      await expectNothingOpen(server);
+    } finally {
+      await server.stop();
+    }
   });
 
   const kill = (pids: readonly number[], signal: NodeJS.Signals) => {
