@@ -3,7 +3,7 @@ import { isProblem, type Problem } from "../domain/problem.ts";
 import type { BreakRecord } from "../ledger/ledger.ts";
 import { type Collection, collect } from "../pipeline/collect.ts";
 import type { PipelineContext } from "../pipeline/context.ts";
-import { createInboxMover, listInbox } from "../pipeline/inbox.ts";
+import { createInboxMover, type InboxListing, listInbox } from "../pipeline/inbox.ts";
 import { type Reconciliation, reconcile } from "../pipeline/reconcile.ts";
 import { recordSilence } from "../pipeline/record-silence.ts";
 import { type Submission, submit } from "../pipeline/submit.ts";
@@ -12,13 +12,14 @@ export interface Night {
   readonly submission: Submission;
   readonly collection: Collection;
   readonly reconciliation: Reconciliation;
-  /** What kept the collecting from being done; it never keeps the submitting. */
+  /** What kept the inbox from being read or the results from being collected; neither keeps the rest from being done. */
   readonly problems: readonly Problem[];
   /** Exports that still grow, left for the next run. */
   readonly growing: readonly string[];
 }
 
 const NOTHING_COLLECTED: Collection = { files: [] };
+const NOTHING_THERE: InboxListing = { ready: [], growing: [] };
 const NOTHING_RECONCILED: Reconciliation = { files: [], rows: 0, applied: 0, repeated: 0, breaks: [] };
 
 /** recover → collect → reconcile → submit all of the inbox → collect → reconcile */
@@ -27,14 +28,17 @@ export async function runNight(pipeline: PipelineContext): Promise<Night> {
   const mover = createInboxMover(pipeline);
   const recovered = await submit(pipeline, [], options, mover);
   const before = await collectAndReconcile(pipeline);
-  const inbox = pipeline.stop.aborted ? { ready: [], growing: [] } : await listInbox(pipeline);
+  const inboxProblems: Problem[] = [];
+  const inbox = pipeline.stop.aborted
+    ? NOTHING_THERE
+    : await orProblem(() => listInbox(pipeline), NOTHING_THERE, inboxProblems);
   const submitted = await submit(pipeline, inbox.ready, options, mover);
   const after = await collectAndReconcile(pipeline);
   return {
     submission: joinSubmissions(recovered, submitted),
     collection: joinCollections(before.collection, after.collection),
     reconciliation: joinReconciliations(before.reconciliation, after.reconciliation),
-    problems: distinct([...before.problems, ...after.problems]),
+    problems: distinct([...before.problems, ...inboxProblems, ...after.problems]),
     growing: inbox.growing,
   };
 }

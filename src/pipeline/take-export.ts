@@ -3,7 +3,7 @@
  * and one ledger transaction records the export, claims the identities and plans the batches.
  */
 import { basename } from "node:path";
-import { formatCompactUtc } from "../domain/instant.ts";
+import { formatCompactUtc, formatInstant } from "../domain/instant.ts";
 import type { Problem } from "../domain/problem.ts";
 import { canonicalHeader, canonicalRow, readCanonical } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
@@ -65,7 +65,8 @@ export async function takeExport(context: PipelineContext, file: string, options
       { ledger: context.ledger, window: context.profile.window, stamp: stamp(context) },
     );
     const problem = tooManyRejects(screening, policy.maxRejectRatio, file);
-    const taken = { ...screening, file, problem, rejectsPath: screening.rejected > 0 ? rejectsPath : "" };
+    const notes = [...screening.notes, ...(await sameBytesNote(context, screening.sha256))];
+    const taken = { ...screening, notes, file, problem, rejectsPath: screening.rejected > 0 ? rejectsPath : "" };
     if (options.dryRun) return { ...taken, newBreaks: [] };
     const newBreaks = await claim(context, taken, canonical, { archivePath, reason: options.reason, places, retried });
     return { ...taken, newBreaks };
@@ -73,6 +74,11 @@ export async function takeExport(context: PipelineContext, file: string, options
     await rejects?.close();
     await canonical.discard();
   }
+}
+
+async function sameBytesNote(context: PipelineContext, sha256: string): Promise<string[]> {
+  const before = await context.ledger.findExport(sha256);
+  return before ? [`the same bytes were taken ${formatInstant(before.at)} as ${before.name}`] : [];
 }
 
 interface Claim {

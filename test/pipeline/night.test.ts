@@ -57,6 +57,7 @@ describe("submit", () => {
     await submitCsv(merchant, exportCsv(3));
     const again = await submitCsv(merchant, exportCsv(3), "again.csv");
     expect(again.exports[0]).toMatchObject({ accepted: 0, skippedByCode: { already_pending: 3 } });
+    expect(again.exports[0]?.notes.join()).toContain("the same bytes were taken");
     expect(again.exports[0]?.skippedRows[0]?.message).toContain("evaluate_mid-1_20261120060000_0001.csv");
     expect(sentOrders(merchant)).toHaveLength(3);
   });
