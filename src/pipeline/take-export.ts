@@ -39,8 +39,9 @@ interface Places {
 export async function takeExport(context: PipelineContext, file: string, options: TakeOptions): Promise<TakenExport> {
   const { archive, merchant } = context;
   const when = formatCompactUtc(context.clock.wall());
-  const archivePath = `archive/exports/${when}-${context.uniqueId()}.csv`;
-  const rejectsPath = options.dryRun ? "" : archive.resolve(`rejects/${when}-${basename(file)}.rejects.csv`);
+  const unique = context.uniqueId();
+  const archivePath = `archive/exports/${when}-${unique}.csv`;
+  const rejectsPath = options.dryRun ? "" : archive.resolve(`rejects/${when}-${unique}-${basename(file)}.rejects.csv`);
   const canonical = await archive.create(archivePath);
   const rejects = rejectsPath === "" ? undefined : new RejectsFile(rejectsPath);
   const places: Places = { rows: [], lines: [] };

@@ -11,6 +11,6 @@ export const command = defineCommand({
     "needs a person. A failing collect never keeps rebills from being sent; one merchant never keeps another from its turn.",
   examples: ["run", "run --quiet --deadline 20m", "run --merchant acme --json"],
   exitStatuses: [0, 1, 3, 10, 11, 12, 13, 130],
-  deadlineMs: 4 * HOUR_MS,
+  deadlineMs: HOUR_MS,
   run: async (context) => (await runNights(context, "run")).status,
 });

@@ -49,7 +49,9 @@ export async function playDemo(options: DemoOptions): Promise<{ readonly config:
     await writeFile(config, sandboxConfig(sandbox, { merchant: "acme", mid: MID }), { mode: 0o600 });
     const exported = makeDemoExport(seed, FIRST_RUN - HOUR_MS);
     await writeFile(join(folder, "inbox", "rebills.csv"), exported);
-    await say("500 declined rebills of one night, a simulated provider on this machine, 25 days in a few seconds.\n");
+    await say(
+      "500 declined rebills of one night, a simulated provider on this machine, and the days after in a few seconds.\n",
+    );
     await playNights(options, sandbox, config, exported);
     await say("");
     await options.rescue(["report", "-c", config, "--as-of", formatInstant(lastRun(options.days))]);
