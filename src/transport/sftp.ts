@@ -72,7 +72,7 @@ async function connectOnce(
     logins: login.methods,
   });
   // The idle limit is too long here: a session that does not answer its first request was never there.
-  const timer = setTimeout(() => connection.cut("timed out"), deadline - performance.now());
+  const timer = setTimeout(() => connection.cut("timed out"), Math.max(1, deadline - performance.now()));
   try {
     return await openSftpDrop(connection, Math.max(1, settings.concurrency ?? DEFAULT_CONCURRENCY));
   } catch (error) {

@@ -177,7 +177,7 @@ class Session {
     setTimeout(() => {
       file.isWriting = false;
       this.#sftp.status(id, STATUS_CODE.OK);
-    }, this.#freeAt - performance.now());
+    }, Math.max(0, this.#freeAt - performance.now()));
   }
 
   #readdir(id: number, handle: Buffer) {
