@@ -174,10 +174,13 @@ class Session {
     this.#files.set(file.path, after);
     file.isWriting = true;
     this.#freeAt = Math.max(this.#freeAt, performance.now()) + (this.#manners.busyMs ?? 0);
-    setTimeout(() => {
-      file.isWriting = false;
-      this.#sftp.status(id, STATUS_CODE.OK);
-    }, Math.max(0, this.#freeAt - performance.now()));
+    setTimeout(
+      () => {
+        file.isWriting = false;
+        this.#sftp.status(id, STATUS_CODE.OK);
+      },
+      Math.max(0, this.#freeAt - performance.now()),
+    );
   }
 
   #readdir(id: number, handle: Buffer) {

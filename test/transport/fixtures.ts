@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import type { Problem } from "../../src/domain/problem.ts";
 import { createSftpTransport } from "../../src/transport/sftp.ts";
 import type { SftpSettings } from "../../src/transport/sftp-settings.ts";
 import type { TransportFixture } from "../contract/transport-suite.ts";
@@ -40,6 +41,14 @@ export async function openSshFixture(
     },
     stop: () => server.stop(),
   };
+}
+
+/** The Problem that the work ends in; fails if it succeeds. */
+export async function problemOf(work: Promise<unknown>): Promise<Problem> {
+  return work.then(
+    () => expect.unreachable("it succeeded"),
+    (error) => error,
+  );
 }
 
 /** Fails if this process still holds a TCP socket or if the server still serves somebody. Sockets need a moment to go. */
