@@ -7,7 +7,9 @@ export function findNearest(wanted: string, words: readonly string[]): string | 
     .map((word) => ({ word, distance: distanceBetween(plain, toPlain(word)) }))
     .sort((left, right) => left.distance - right.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(1, Math.floor(plain.length / 3)) ? best.word : undefined;
+  if (best === undefined || best.distance >= plain.length) return undefined;
+  // Two: letters that changed places.
+  return best.distance <= Math.max(2, Math.floor(plain.length / 3)) ? best.word : undefined;
 }
 
 function toPlain(word: string): string {

@@ -25,6 +25,7 @@ interface RawIssue {
   readonly minimum?: unknown;
   readonly maximum?: unknown;
   readonly origin?: string;
+  readonly issues?: readonly { readonly message: string }[];
   readonly keys?: readonly string[];
 }
 
@@ -54,9 +55,19 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 /** Error map for a whole document, in words for the person who wrote it. */
-export function wordIssue({ code, input, expected, values, minimum, maximum, origin }: RawIssue): string | undefined {
+export function wordIssue({
+  code,
+  input,
+  expected,
+  values,
+  minimum,
+  maximum,
+  origin,
+  issues,
+}: RawIssue): string | undefined {
   if (input === undefined) return "is missing";
   if (code === "invalid_value") return `must be ${(values ?? []).map(String).join(" or ")}`;
+  if (code === "invalid_key") return issues?.[0]?.message;
   const unit = origin === "string" ? " characters" : "";
   if (code === "too_small" && minimum === 1 && (unit || origin === "array")) return "must not be empty";
   if (code === "too_small") return `must be at least ${String(minimum)}${unit}`;
