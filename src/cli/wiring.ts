@@ -4,6 +4,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, MerchantConfig } from "../config/config.ts";
+import { formatDuration } from "../domain/instant.ts";
+import type { Policy } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openSqliteLedger } from "../ledger/sqlite/open.ts";
@@ -50,6 +52,24 @@ export async function withLedger<T>(
   } finally {
     await ledger.close();
   }
+}
+
+/**
+ * The merchant's policy under the provider's own minimum window. Problem `config_invalid` where the policy's default window
+ * is shorter than what the provider takes: every row would be rejected.
+ */
+export function policyFor({ id, policy }: MerchantConfig, { id: provider, window }: Profile): Policy {
+  const minimumWindowMs = Math.max(policy.minimumWindowMs, window.minimumMs);
+  if (policy.rescueWindowMs >= minimumWindowMs) return { ...policy, minimumWindowMs };
+  const asked = formatDuration(policy.rescueWindowMs);
+  const least = formatDuration(minimumWindowMs);
+  throw new Problem(
+    "config_invalid",
+    `merchants.${id}.policy.rescue_window: ${asked} is less than the ${least} of ${provider}`,
+    {
+      hint: `Nothing was attempted. Set it to ${least} or more.`,
+    },
+  );
 }
 
 export interface RunOptions {
@@ -114,7 +134,8 @@ function pipelineContext(
   remote: RemoteSession,
   options: RunOptions,
 ): PipelineContext {
-  const { id, mid, inbox, exportShape, policy, resultsDue, expectRunBy } = merchant;
+  const { id, mid, inbox, exportShape, resultsDue, expectRunBy } = merchant;
+  const policy = policyFor(merchant, profile);
   const { inbound, outbound } = merchant.sftp;
   return {
     merchant: { id, mid, inbox, inbound, outbound, exportShape, policy, resultsDue, expectRunBy },

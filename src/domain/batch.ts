@@ -27,7 +27,8 @@ const ARROWS: Record<BatchState, readonly BatchState[]> = {
   // Back to archived: the try is abandoned, and the next one gets a new temporary name.
   uploading: ["uploaded", "archived", "uncertain"],
   uploaded: ["committing", "archived", "uncertain"],
-  committing: ["committing", "delivered", "uncertain"],
+  // Back to uploaded: the server refused the rename, and a look proved that it did not happen.
+  committing: ["committing", "delivered", "uploaded", "uncertain"],
   uncertain: ["delivered", "failed"],
   delivered: [],
   failed: [],

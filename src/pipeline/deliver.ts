@@ -143,7 +143,10 @@ async function commit(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
     // An error answer is looked at before it is believed.
     const committing = await currentBatch(context, batch.batchId);
     const decision = await lookAndDecide(context, drop, committing);
-    if (decision.step === "commit") throw error;
+    if (decision.step === "commit") {
+      await record(context, batch, "uploaded", `the server refused the rename: ${error.message}`);
+      throw error;
+    }
     return carryOut(context, drop, committing, decision);
   }
   // Acknowledged: whatever becomes of the file now, it was delivered. Nothing more is sent for it.

@@ -97,6 +97,22 @@ describe("submit", () => {
     );
   });
 
+  test("a rename that the server refuses is told as refused, and nothing is in doubt: the temporary file is there", async () => {
+    let refuses = true;
+    const merchant = await make({
+      fault: ({ operation }) =>
+        refuses && operation === "rename" ? { code: "permission_denied", when: "before" } : undefined,
+    });
+    const first = await submitCsv(merchant, exportCsv(2));
+    expect(first.problems.map((problem) => problem.code)).toEqual(["permission_denied"]);
+    expect(first.batches[0]?.state).toBe("uploaded");
+    refuses = false;
+    const context = await merchant.open();
+    await submit(context, [], SEND, createInboxMover(context));
+    expect(sentOrders(merchant)).toEqual(["o-1", "o-2"]);
+    expect(inbound(merchant)).toHaveLength(1);
+  });
+
   test("rows that waited too long for the server are released with their money, and never sent late", async () => {
     let isDown = true;
     const merchant = await make({

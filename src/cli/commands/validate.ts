@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { MerchantConfig } from "../../config/config.ts";
 import type { SentBefore } from "../../pipeline/screen-export.ts";
 import { type ValidatedFile, validateExport } from "../../pipeline/validate.ts";
+import { loadProfile } from "../../profiles/load.ts";
 import { formatNumberOf, formatTotals } from "../../report/words.ts";
 import { defineCommand, flag, option, readDays, several } from "../command.ts";
 import type { CommandContext } from "../context.ts";
@@ -10,7 +11,7 @@ import { validationDocument } from "../documents.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
 import { statusOfValidation } from "../statuses.ts";
-import { withLedger } from "../wiring.ts";
+import { policyFor, withLedger } from "../wiring.ts";
 
 /** All are counted, and all are in the JSON document up to its limit. */
 const SHOWN_PROBLEMS = 20;
@@ -47,11 +48,14 @@ export const command = defineCommand({
 
 async function checkFiles(
   context: CommandContext,
-  { exportShape: shape, policy }: MerchantConfig,
+  merchant: MerchantConfig,
   files: readonly string[],
-  maxAgeDays = policy.maxAgeDays,
+  maxAge: number | undefined,
   sentBefore?: SentBefore,
 ): Promise<ValidatedFile[]> {
+  const { exportShape: shape } = merchant;
+  const policy = policyFor(merchant, await loadProfile(merchant.provider));
+  const maxAgeDays = maxAge ?? policy.maxAgeDays;
   const checked: ValidatedFile[] = [];
   for (const file of files) {
     checked.push(await validateExport(file, { shape, policy, maxAgeDays, now: context.clock.now() }, sentBefore));
