@@ -90,7 +90,7 @@ function decodeRow(
   if (typeof amount === "string") return amount;
   const processedAt = parseResultInstant(cell("processed_at"));
   if (typeof processedAt === "string") return processedAt;
-  const status = lookUpStatus(results.statuses, word);
+  const status = results.statuses[word.trim().toUpperCase()];
   if (status !== undefined && isMoney(status)) {
     if (amount.minor === undefined) return `the amount is blank, and the word means ${status}`;
     if (currency === "") return `the currency is blank, and the word means ${status}`;
@@ -106,11 +106,6 @@ function decodeRow(
     responseCode: toShortWords(cell("response_code"), 64),
     message: toShortWords(cell("message"), 256),
   };
-}
-
-function lookUpStatus(statuses: Readonly<Record<string, OutcomeStatus>>, word: string): OutcomeStatus | undefined {
-  const key = word.trim().toUpperCase();
-  return Object.hasOwn(statuses, key) ? statuses[key] : undefined;
 }
 
 function isMoney(status: OutcomeStatus): boolean {

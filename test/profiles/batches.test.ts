@@ -132,6 +132,10 @@ describe("encoding", () => {
     );
   });
 
+  test("a lone carriage return is quoted: many readers would end the row there", () => {
+    expect(encode(flex, [{ ...MINIMAL, city: "a\rb" }])).toContain(',"a\rb",');
+  });
+
   test("more rows than the provider takes in one file are a bug, not a file", () => {
     const encoder = createBatchEncoder({ ...flex, batch: { ...flex.batch, maxRows: 2 } }, { mid: "m" });
     encoder.row(MINIMAL);
