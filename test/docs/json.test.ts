@@ -67,8 +67,16 @@ function filled(items: readonly string[], indent: string): string {
   return lines.join(",\n");
 }
 
+/** What the page says elsewhere is left out, and checks that say something else on each machine. */
+function shortened(name: string, document: Json): Json {
+  if (name === "run") return withoutParts(document);
+  if (name !== "doctor") return document;
+  const checks = document["checks"] as readonly { readonly name: string }[];
+  return { ...document, checks: checks.filter((check) => ["inbox", "host key", "profile"].includes(check.name)) };
+}
+
 function blockOf(name: string, document: Json): string {
-  return `\`\`\`json\n${pretty(name === "run" ? withoutParts(document) : document)}\n\`\`\``;
+  return `\`\`\`json\n${pretty(shortened(name, document))}\n\`\`\``;
 }
 
 function problemCodes(): string {
