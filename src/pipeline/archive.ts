@@ -8,6 +8,9 @@ import { copyFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/prom
 import { basename, dirname, join } from "node:path";
 import { Problem } from "../domain/problem.ts";
 
+/** Rows are short; one system call for each would cost more than encoding them. */
+const BUFFERED_BYTES = 256 * 1024;
+
 export interface HashedFile {
   readonly sizeBytes: number;
   readonly sha256: string;
@@ -66,6 +69,8 @@ export class ArchiveWriter {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   #sizeBytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
 
   constructor(handle: FileHandle, temporary: string, path: string) {
     this.#handle = handle;
@@ -73,15 +78,26 @@ export class ArchiveWriter {
     this.#path = path;
   }
 
-  async write(bytes: Uint8Array | string): Promise<void> {
-    const buffer = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
-    await guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(buffer));
-    this.#hash.update(buffer);
-    this.#sizeBytes += buffer.byteLength;
+  /** As UTF-8. */
+  async write(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.byteLength;
+    if (this.#pendingBytes >= BUFFERED_BYTES) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    await guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(bytes));
+    this.#hash.update(bytes);
+    this.#sizeBytes += bytes.byteLength;
   }
 
   /** Durable under its name when this resolves. A file of that name, left by a run that was killed, is replaced. */
   async keep(): Promise<HashedFile> {
+    await this.#flush();
     return guardDisk(`write ${basename(this.#path)}`, async () => {
       await this.#handle.sync();
       await this.#handle.close();

@@ -3,6 +3,7 @@
  * name, size and time and its structure is complete; half-written or unreadable means "not yet", never "empty".
  */
 import { posix } from "node:path";
+import { DAY_MS, type DurationMs, SECOND_MS } from "../domain/instant.ts";
 import { isProblem } from "../domain/problem.ts";
 import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
@@ -11,7 +12,8 @@ import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 
 /** A file without a final newline may still be growing: it is taken when it has not changed for this long. */
-const UNTERMINATED_SETTLE_MS = 10_000;
+const UNTERMINATED_SETTLE_MS = 10 * SECOND_MS;
+const STUCK_AFTER_MS = DAY_MS;
 
 export interface CollectedFile {
   readonly name: string;
@@ -142,6 +144,7 @@ async function take(
   const reason = verdict === "complete" ? "" : "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
   if (verdict !== "complete" && "incomplete" in verdict && !(await hasRested(context, entry, verdict))) {
     await context.archive.remove(archivePath);
+    await recordStuck(context, entry, reason);
     return notReady(entry, reason);
   }
   const state = verdict !== "complete" && "notResults" in verdict ? "quarantined" : "collected";
@@ -166,29 +169,38 @@ async function take(
   return { name, sizeBytes, sha256, state: sameBytes ? "seen" : state, reason: state === "quarantined" ? reason : "" };
 }
 
+/** Waiting for what nobody writes any more would be silence: after a day it is a finding, and still not taken. */
+async function recordStuck(context: PipelineContext, entry: RemoteEntry, reason: string): Promise<void> {
+  if ((await restedMs(context, entry)) < STUCK_AFTER_MS) return;
+  const { name, sizeBytes, modifiedAt } = entry;
+  const message = `it is unfinished (${reason}) and has not changed for a day`;
+  const fingerprint = `unfinished ${name} ${sizeBytes} ${modifiedAt}`;
+  await context.ledger.recordBreaks([{ ...fileBreak(context, name, message), fingerprint }]);
+}
+
+/** How long it has been seen unchanged. */
+async function restedMs(context: PipelineContext, entry: RemoteEntry): Promise<DurationMs> {
+  const look = (await context.ledger.looks()).find((seen) => seen.name === entry.name && isUnchanged(seen, entry));
+  return look === undefined ? 0 : context.clock.wall() - look.firstSeenAt;
+}
+
 /** Whole but for its last newline, and unchanged for long enough: nobody is writing it any more. */
 async function hasRested(
   context: PipelineContext,
   entry: RemoteEntry,
   verdict: { readonly incomplete: string; readonly unterminated?: boolean },
 ): Promise<boolean> {
-  if (verdict.unterminated !== true) return false;
-  const look = (await context.ledger.looks()).find((seen) => seen.name === entry.name && isUnchanged(seen, entry));
-  return look !== undefined && context.clock.wall() - look.firstSeenAt >= UNTERMINATED_SETTLE_MS;
+  return verdict.unterminated === true && (await restedMs(context, entry)) >= UNTERMINATED_SETTLE_MS;
 }
 
 function quarantineBreak(context: PipelineContext, name: string, sha256: string, reason: string): NewBreak {
-  return {
-    ...stamp(context),
-    code: "malformed_result",
-    fingerprint: `file ${sha256}`,
-    orderId: "",
-    file: name,
-    line: 0,
-    message: `the whole file cannot be read as results: ${reason}`,
-    attemptId: undefined,
-    batchId: undefined,
-  };
+  const message = `the whole file cannot be read as results: ${reason}`;
+  return { ...fileBreak(context, name, message), fingerprint: `file ${sha256}` };
+}
+
+function fileBreak(context: PipelineContext, file: string, message: string): Omit<NewBreak, "fingerprint"> {
+  const nobody = { orderId: "", attemptId: undefined, batchId: undefined };
+  return { ...stamp(context), ...nobody, code: "malformed_result", file, line: 0, message };
 }
 
 async function clearRemote(

@@ -226,6 +226,30 @@ describe("collect and reconcile", () => {
     expect(await context.ledger.resultFiles()).toEqual([]);
   });
 
+  test("a file that stays unfinished for a day is a finding, once, and is still not taken", async () => {
+    const merchant = await make();
+    merchant.drop.put("/outbound/half.csv", resultCsv("o-1,k1,APPROVED,19").trimEnd());
+    const context = await merchant.open();
+    await collect(context);
+    expect(await context.ledger.breaks("open")).toEqual([]);
+    for (const _night of [1, 2]) {
+      merchant.now += 86_400_000;
+      expect((await collect(context)).files).toMatchObject([{ state: "not_ready" }]);
+    }
+    expect(await context.ledger.breaks("open")).toMatchObject([{ code: "malformed_result", file: "half.csv" }]);
+  });
+
+  test("a file whole but for its last newline is taken once nobody has written to it for a while", async () => {
+    const merchant = await make();
+    await submitCsv(merchant, exportCsv(1));
+    merchant.drop.put("/outbound/r.csv", resultCsv("o-1,k1,APPROVED,1999,USD,2026-11-21T07:00:00Z,,").trimEnd());
+    const context = await merchant.open();
+    expect((await collect(context)).files).toMatchObject([{ state: "not_ready", reason: "no final newline" }]);
+    merchant.now += 10_000;
+    expect((await collect(context)).files).toMatchObject([{ state: "collected" }]);
+    expect(await reconcile(context)).toMatchObject({ applied: 1 });
+  });
+
   test("the same name with other bytes is read again, and only its new rows are applied", async () => {
     const merchant = await make();
     await submitCsv(merchant, exportCsv(2));
