@@ -1,11 +1,11 @@
 /** An export's header line → where each of our columns stands. What is wrong with it stops the whole file. */
 import { maskCardNumbers } from "../domain/card-number.ts";
 import { COLUMNS, type ColumnName } from "../domain/columns.ts";
+import { findNearest } from "../domain/nearest.ts";
 import type { ExportShape } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import { isCvvHeader } from "./cvv-header.ts";
 import type { Delimiter } from "./dialect.ts";
-import { findNearest } from "./nearest.ts";
 
 /** Added to a rejects file; when it is sent again they are known and passed over. */
 export const REJECT_COLUMNS = ["reject_line", "reject_codes", "reject_message"] as const;
