@@ -22,7 +22,10 @@ export interface Stamp {
 }
 
 export interface Ledger extends LockKeeper, RunBook, ExportBook, BatchBook, ResultBook, BreakBook {
-  /** All or nothing. A call inside another joins it. Reads inside see what was written inside. */
+  /**
+   * All or nothing. A call inside another joins it. Reads inside see what was written inside; calls from elsewhere in the
+   * process wait until it ends, so never await the network in it. Whatever failed inside fails it, even if caught there.
+   */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /** Path and schema version, for `doctor` and `status`. */
   readonly about: { readonly path: string; readonly schemaVersion: number; readonly host: string };
@@ -62,13 +65,17 @@ export interface RunRecord extends Stamp {
 }
 
 export interface ExportBook {
+  /** As it was taken last: the same bytes may be taken again, when rows of it were too old the first time. */
   findExport(sha256: string): Promise<ExportRecord | undefined>;
   /** Every export taken, oldest first. */
   exports(): Promise<ExportRecord[]>;
   recordExport(taken: NewExport): Promise<number>;
   /** A batch in state `planned`, with no rows yet. */
   planBatch(batch: Stamp & { readonly exportId: number }): Promise<number>;
-  /** New attempts, claimed for this batch. The n-th attempt of an order is numbered n. */
+  /**
+   * New attempts, claimed for this planned batch. The n-th attempt of an order is numbered n. A transaction that is in
+   * another batch, unless that failed, is a bug of the caller and throws.
+   */
   claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void>;
   /** Attempts that were released (their batch failed) go into another batch. */
   reclaim(batchId: number, attemptIds: readonly number[]): Promise<void>;
@@ -150,10 +157,11 @@ export interface BatchBook {
   findBatch(idOrName: string): Promise<BatchRecord | undefined>;
   /**
    * Takes the next number (per merchant, never reset, never given twice), makes the name, records it as the batch's.
-   * An earlier name of the batch is burned by that: recorded for ever, never used again.
+   * An earlier name of the batch is burned by that: recorded for ever, never used again. Throws once the batch may be
+   * with the provider: its name stays.
    */
   mintName(batchId: number, makeName: (number: number) => string, stamp: Stamp): Promise<string>;
-  /** With `archived`: the exact bytes now lie in the archive. */
+  /** With `archived`, once: the exact bytes now lie in the archive. Without it no upload begins. */
   recordContent(batchId: number, content: BatchContent & { readonly archivePath: string }): Promise<void>;
   /** An arrow that domain/batch.ts allows; anything else is a bug and throws. */
   recordBatchState(batchId: number, state: BatchState, fact: BatchFact): Promise<void>;

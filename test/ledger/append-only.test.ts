@@ -46,7 +46,7 @@ beforeAll(async () => {
   await ledger.recordBreaks([sampleBreak()]);
   await ledger.settleBreak(1, { ...STAMP, reason: "x", as: undefined });
   await ledger.close();
-  db = connect(await loadSqlite(), join(folder, "ledger.db"));
+  db = await connect(await loadSqlite(), join(folder, "ledger.db"));
 });
 afterAll(async () => {
   db.close();

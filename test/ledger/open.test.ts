@@ -206,7 +206,7 @@ test("a full disk is a disk_failed, and the ledger is whole afterwards", async (
   // A limit on the size of a file is refused by the kernel like a full disk, and needs no disk of its own.
   const limited = ["bash", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "bash"];
   const said = await startChild(folder, ["acquire", ...Array<string>(20).fill("write")], limited).ended();
-  expect(said.at(-1)).toMatch(/^problem disk_failed cannot write the ledger/);
+  expect(said.at(-1)).toMatch(/^problem disk_failed cannot read or write the ledger/);
   const written = said.filter((line) => line === "write").length;
   const ledger = await open();
   expect(await ledger.runs()).toHaveLength(1 + written);

@@ -1,6 +1,7 @@
 /** Opens ledger.db: private to its owner, durable at each commit. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type BetterSqlite3 from "better-sqlite3";
 import { Problem } from "../../domain/problem.ts";
 
@@ -10,6 +11,7 @@ export type Database = BetterSqlite3.Database;
 
 /** How long a write waits for another process's commit. Only adopting, migrating and a person's shell ever compete. */
 const BUSY_TIMEOUT_MS = 5_000;
+const RETRY_MS = 20;
 
 export async function loadSqlite(): Promise<Sqlite> {
   return (await import("better-sqlite3")).default;
@@ -49,10 +51,10 @@ export function refuseLostLedger(folder: string): void {
   });
 }
 
-export function connect(sqlite: Sqlite, path: string): Database {
+export async function connect(sqlite: Sqlite, path: string): Promise<Database> {
   const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS });
   try {
-    db.pragma("journal_mode = WAL");
+    await switchToWal(db);
     db.pragma("synchronous = FULL");
     // Without it, a commit on macOS reaches the drive's cache only.
     db.pragma("fullfsync = ON");
@@ -67,4 +69,21 @@ export function connect(sqlite: Sqlite, path: string): Database {
     db.close();
     throw error;
   }
+}
+
+/** Two programs that open a new ledger at the same moment: for this one pragma SQLite answers "busy" without waiting. */
+async function switchToWal(db: Database): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    try {
+      db.pragma("journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= BUSY_TIMEOUT_MS) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }

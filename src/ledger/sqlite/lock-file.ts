@@ -6,7 +6,7 @@
  * in the owning process; only SQLite itself knows how to open it twice.
  */
 import { existsSync } from "node:fs";
-import { type Database, preparePrivateFile, type Sqlite } from "./connection.ts";
+import { type Database, isBusy, preparePrivateFile, type Sqlite } from "./connection.ts";
 import { problemFrom } from "./sqlite-problem.ts";
 
 /** Long enough for an `isHeld` of another process to pass, which takes microseconds. */
@@ -74,7 +74,7 @@ function isRefused(attempt: () => unknown): boolean {
     attempt();
     return false;
   } catch (error) {
-    if (error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY")) return true;
+    if (isBusy(error)) return true;
     throw error;
   }
 }

@@ -48,7 +48,7 @@ export async function openSqliteLedger(options: LedgerOptions): Promise<Ledger> 
     preparePrivateFolder(options.folder);
     refuseLostLedger(options.folder);
     preparePrivateFile(path);
-    db = connect(sqlite, path);
+    db = await connect(sqlite, path);
     const lockFile = new LockFile(sqlite, join(options.folder, "lock.db"));
     const schemaVersion = migrate(db, options.clock());
     own(db, lockFile, options);

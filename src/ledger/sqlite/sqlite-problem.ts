@@ -45,8 +45,10 @@ function busy(path: string, cause: Error): Problem {
 }
 
 function diskFailed(path: string, cause: Error): Problem {
-  return new Problem("disk_failed", `cannot write the ledger ${path}: ${cause.message}`, {
-    hint: "This step was not recorded, and nothing was sent because of it. Check free space and permissions, then run again.",
+  return new Problem("disk_failed", `cannot read or write the ledger ${path}: ${cause.message}`, {
+    hint:
+      "This step was not recorded, and nothing is sent before its step is. Check free space and permissions of that " +
+      "folder, then run again: what was begun is looked at first.",
     cause,
   });
 }

@@ -117,6 +117,9 @@ export function attemptPromises(bench: LedgerBench): void {
         await ledger.reclaim(batches.at(-1) ?? 0, [1]);
       }
       expect((await attemptOf(ledger, "order-0")).batchId).toBe(batches.at(-1));
+      const live = await planBatch(ledger);
+      await expect(ledger.reclaim(live, [1])).rejects.toThrow("was not released");
+      await expect(ledger.claim(live, [sampleAttempt(0)])).rejects.toThrow(`already in batch ${batches.at(-1)}`);
       for (const [nth, batchId] of batches.entries()) {
         expect(await pagesOf(ledger.batchAttempts(batchId))).toHaveLength(nth === 3 ? 1 : 0);
       }
