@@ -4,13 +4,16 @@ import { join } from "node:path";
 import { calendarDay, type Instant } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { findSilence, type SilenceFacts } from "../domain/silence.ts";
+import { openFindings } from "../report/findings.ts";
 import { holdsCsv, listHolds } from "../report/holds.ts";
 import type { Place } from "../report/layout.ts";
-import { buildReport, type Report } from "../report/model.ts";
+import { buildReport, needsAttention, type Report } from "../report/model.ts";
 import { renderReportCsv } from "../report/report-csv.ts";
 import { renderReportHtml } from "../report/report-html.ts";
 import { reportDocument } from "../report/report-json.ts";
 import { renderReportText } from "../report/report-text.ts";
+import { ExitStatus } from "./exit-status.ts";
+import { jsonLine } from "./output.ts";
 import type { OpenMerchant } from "./wiring.ts";
 
 export async function makeReport(open: OpenMerchant, now: Instant): Promise<Report> {
@@ -39,6 +42,22 @@ export async function silenceFacts({ config, ledger, profile }: OpenMerchant): P
   };
 }
 
+/** The report's JSON document, whole. */
+export function reportEnvelope(report: Report): object {
+  const envelope = { type: "report", schema: 1, merchant: report.merchant, exit_status: statusOfReport(report) };
+  return { ...envelope, ...reportDocument(report) };
+}
+
+export function statusOfReport(report: Report): ExitStatus {
+  return needsAttention(report) ? ExitStatus.needsAttention : ExitStatus.ok;
+}
+
+/** Recorded breaks and the silence of just now: what `breaks` and `report` show as open. */
+export async function countOpenFindings(open: OpenMerchant, now: Instant): Promise<number> {
+  const derived = findSilence(await silenceFacts(open), now);
+  return (await openFindings(await open.ledger.breaks("all"), derived)).length;
+}
+
 /** Where a merchant's things lie, for the end of a page. */
 export function placesOf({ config, archive }: OpenMerchant): Place[] {
   return [
@@ -62,7 +81,7 @@ export async function writeReportFiles(open: OpenMerchant, report: Report, now: 
     "report.txt": renderReportText(report, { places, detailed: true }),
     "report.html": renderReportHtml(report, { places }),
     "report.csv": renderReportCsv(report),
-    "report.json": `${JSON.stringify(reportDocument(report))}\n`,
+    "report.json": jsonLine(reportEnvelope(report)),
     "holds.csv": await collectText(holdsCsv(listHolds(input))),
   };
   try {

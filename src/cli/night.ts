@@ -2,7 +2,7 @@
 import type { MerchantConfig } from "../config/config.ts";
 import { formatInstant } from "../domain/instant.ts";
 import type { PipelineContext } from "../pipeline/context.ts";
-import { needsAttention, type Report } from "../report/model.ts";
+import type { Report } from "../report/model.ts";
 import { reportDocument } from "../report/report-json.ts";
 import { answerOf } from "../report/report-text.ts";
 import { formatNumberOf } from "../report/words.ts";
@@ -10,7 +10,7 @@ import type { CommandContext } from "./context.ts";
 import { collectionDocument, problemDocument, reconciliationDocument, submissionDocument } from "./documents.ts";
 import { ExitStatus, exitStatusFor, worst } from "./exit-status.ts";
 import { describeFailure } from "./failure.ts";
-import { makeReport, writeReportFiles } from "./make-report.ts";
+import { makeReport, statusOfReport, writeReportFiles } from "./make-report.ts";
 import { complainAbout, forEachMerchant, type MerchantResult } from "./merchants.ts";
 import { type NightEnd, notify } from "./notify.ts";
 import { type Night, runNight } from "./run-merchant.ts";
@@ -74,7 +74,7 @@ async function playNight(
     statusOfSubmission(night.submission, "found"),
     statusOfCollection(night.collection),
     ...night.problems.map((problem) => exitStatusFor[problem.code]),
-    needsAttention(report) ? ExitStatus.needsAttention : ExitStatus.ok,
+    statusOfReport(report),
     context.stop.aborted ? ExitStatus.interrupted : ExitStatus.ok,
   ]);
   return { status, value: { ...night, report, reportFolder } };

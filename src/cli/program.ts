@@ -55,7 +55,9 @@ export function buildProgram(parts: ProgramParts): Command {
 
 function equip(subcommand: Command, entry: CommandEntry, definition: CommandDefinition, runCommand: RunCommand): void {
   const summary = `${entry.summary.charAt(0).toUpperCase()}${entry.summary.slice(1)}.`;
-  subcommand.description(`${summary}\n\n${definition.about.replaceAll("\n", " ")}`).addHelpText("after", helpEnding(definition));
+  subcommand
+    .description(`${summary}\n\n${definition.about.replaceAll("\n", " ")}`)
+    .addHelpText("after", helpEnding(definition));
   const argumentNames = Object.keys(definition.arguments);
   for (const { syntax, summary } of Object.values(definition.arguments)) {
     subcommand.addArgument(new Argument(syntax, summary));

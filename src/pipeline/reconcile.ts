@@ -2,6 +2,7 @@
  * `reconcile`: applies collected (or given) result files to the ledger, each in one transaction, and lists the breaks
  * that this call found. Applying a file twice changes nothing: the decision is made row by row, from what is known.
  */
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { Problem } from "../domain/problem.ts";
 import { type KnownAttempt, type ResultRow, reconcileRow } from "../domain/reconcile.ts";
@@ -63,6 +64,7 @@ async function notApplied(context: PipelineContext): Promise<ResultFileRecord[]>
 async function archiveGiven(context: PipelineContext, paths: readonly string[]): Promise<ResultFileRecord[]> {
   const ids: number[] = [];
   for (const path of paths) {
+    await checkReadable(path);
     const name = basename(path);
     const archivePath = `archive/results/${context.uniqueId()}-${name}`;
     const copied = await context.archive.copyIn(path, archivePath);
@@ -77,15 +79,30 @@ async function archiveGiven(context: PipelineContext, paths: readonly string[]):
     if (verdict !== "complete" && !("unterminated" in verdict && verdict.unterminated)) {
       await context.archive.remove(archivePath);
       const why = "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
-      throw new Problem("export_unreadable", `${path} cannot be read as a result file: ${why}`, {
-        hint: "Nothing of it was applied. Check that it is a result file of this merchant's provider, and whole.",
-      });
+      throw unreadable(path, why);
     }
     const file = { ...stamp(context), ...copied, name, archivePath, modifiedAt: context.clock.wall() } as const;
     ids.push(await context.ledger.recordResultFile({ ...file, state: "collected", source: "file" }));
   }
   const files = await context.ledger.resultFiles();
   return files.filter((file) => ids.includes(file.resultFileId));
+}
+
+async function checkReadable(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r");
+    const facts = await handle.stat().finally(() => handle.close());
+    if (facts.isFile()) return;
+  } catch (error) {
+    throw unreadable(path, error instanceof Error ? error.message : String(error));
+  }
+  throw unreadable(path, "it is not a file");
+}
+
+function unreadable(path: string, why: string): Problem {
+  return new Problem("export_unreadable", `${path} cannot be read as a result file: ${why}`, {
+    hint: "Nothing of it was applied. Check that it is a result file of this merchant's provider, and whole.",
+  });
 }
 
 async function applyFile(context: PipelineContext, file: ResultFileRecord): Promise<Counts> {

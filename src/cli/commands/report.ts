@@ -1,15 +1,15 @@
 /** `report`: what was rescued, what was not, and whether every cent is accounted for. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { needsAttention } from "../../report/model.ts";
+import { Problem } from "../../domain/problem.ts";
 import { renderReportCsv } from "../../report/report-csv.ts";
 import { renderReportHtml } from "../../report/report-html.ts";
 import { reportDocument } from "../../report/report-json.ts";
 import { renderReportText } from "../../report/report-text.ts";
 import { choiceOr, defineCommand, option, readText } from "../command.ts";
-import { ExitStatus } from "../exit-status.ts";
-import { makeReport, placesOf } from "../make-report.ts";
+import { makeReport, placesOf, reportEnvelope, statusOfReport } from "../make-report.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { jsonLine } from "../output.ts";
 import { withLedger } from "../wiring.ts";
 
 export const command = defineCommand({
@@ -25,9 +25,6 @@ export const command = defineCommand({
     forEachMerchant(context, output === undefined ? "all" : "one", (merchant, config) =>
       withLedger(context, config, merchant, async (open) => {
         const report = await makeReport(open, context.clock.now());
-        const exitStatus = needsAttention(report) ? ExitStatus.needsAttention : ExitStatus.ok;
-        const envelope = { type: "report", schema: 1, merchant: merchant.id, exit_status: exitStatus };
-        const asJson = () => `${JSON.stringify({ ...envelope, ...reportDocument(report) })}\n`;
         const places = placesOf(open);
         const render = {
           text: () => renderReportText(report, { places, detailed: context.options.verbose }),
@@ -36,12 +33,12 @@ export const command = defineCommand({
               header: merchant === config.merchants[0] || context.options.merchant !== undefined,
             }),
           html: () => renderReportHtml(report, { places }),
-          json: asJson,
+          json: () => jsonLine(reportEnvelope(report)),
         };
         const text = render[format]();
-        if (output !== undefined) await writeFile(resolve(context.io.cwd, output), text, { mode: 0o600 });
+        if (output !== undefined) await writeOutput(resolve(context.io.cwd, output), text);
         return {
-          exitStatus,
+          exitStatus: statusOfReport(report),
           type: "report",
           document: reportDocument(report),
           result: output === undefined ? text : "",
@@ -49,3 +46,15 @@ export const command = defineCommand({
       }),
     ),
 });
+
+async function writeOutput(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { mode: 0o600 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem("disk_failed", `cannot write the report: ${reason}`, {
+      cause: error,
+      hint: "Give --output a file in a folder that exists and that you may write to.",
+    });
+  }
+}

@@ -2,7 +2,7 @@
 import { buildStatus, renderStatusText, statusDocument } from "../../report/status.ts";
 import { defineCommand } from "../command.ts";
 import { ExitStatus, worst } from "../exit-status.ts";
-import { placesOf } from "../make-report.ts";
+import { countOpenFindings, placesOf } from "../make-report.ts";
 import { forEachMerchant } from "../merchants.ts";
 import { statusOfBreaks } from "../statuses.ts";
 import { withLedger } from "../wiring.ts";
@@ -31,12 +31,12 @@ export const command = defineCommand({
           now: context.clock.now(),
           window: profile.window,
         });
-        const open_breaks = (await ledger.breaks("open")).length;
+        const openBreaks = await countOpenFindings(open, context.clock.now());
         const isUnproven = batches.some((batch) => batch.state === "uncertain" || batch.state === "committing");
         return {
-          exitStatus: worst([isUnproven ? ExitStatus.uncertain : ExitStatus.ok, statusOfBreaks(open_breaks)]),
+          exitStatus: worst([isUnproven ? ExitStatus.uncertain : ExitStatus.ok, statusOfBreaks(openBreaks)]),
           type: "status",
-          document: { ...statusDocument(status), open_breaks },
+          document: { ...statusDocument(status), open_breaks: openBreaks },
           result: renderStatusText(status),
         };
       }),
