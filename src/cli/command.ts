@@ -132,7 +132,7 @@ export function readChoiceOf<C extends string>(choices: readonly C[]): (text: st
 }
 
 export function readText(text: string): string {
-  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  if (text.trim() === "") throw new InvalidArgumentError("It must not be empty.");
   return text;
 }
 

@@ -69,10 +69,10 @@ function inBrackets(text: string): string {
   return text === "" ? "" : ` (${text})`;
 }
 
-/** Whatever kept a file or a batch from being sent, each once. */
+/** Whatever kept a file or a batch from being sent; of the server's refusals the first of each kind. */
 export function problemsOf({ exports, unreadable, problems }: Submission): Problem[] {
   const ofFiles = [...unreadable, ...exports].flatMap(({ problem }) => problem ?? []);
-  return [...new Map([...problems, ...ofFiles].map((problem) => [problem.message, problem])).values()];
+  return [...new Map(problems.map((problem) => [problem.code, problem])).values(), ...ofFiles];
 }
 
 /** Notes of each file, what was skipped, where the rejects lie. */

@@ -61,7 +61,7 @@ export async function takeExport(context: PipelineContext, file: string, options
           await canonical.write(rows.map(({ rebill }) => canonicalRow(rebill)).join(""));
         },
         rejected: async (row) => rejects?.write(row),
-        retried: (found) => retried.push(found),
+        retried: (found) => retried.push({ ...found, file: basename(file) }),
       },
       { ledger: context.ledger, window: context.profile.window, stamp: stamp(context) },
     );

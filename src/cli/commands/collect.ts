@@ -25,12 +25,7 @@ export const command = defineCommand({
       "keep looking, and reconciling, until nothing is pending or this time is over",
       readDuration,
     ),
-    poll: optionOr(
-      "--poll <duration>",
-      "with --wait: time between two looks (default: 30s)",
-      readDuration,
-      DEFAULT_POLL_MS,
-    ),
+    poll: optionOr("--poll <duration>", "with --wait: time between two looks", readDuration, DEFAULT_POLL_MS, "30s"),
   },
   about:
     "A file is taken when two looks agree on it and it is complete; it is archived and left alone on the server.\n" +
@@ -58,7 +53,8 @@ export const command = defineCommand({
 
 async function collectOnce(pipeline: PipelineContext): Promise<Ended<Collection>> {
   const value = await collect(pipeline);
-  return { status: statusOfCollection(value), value };
+  const open = await pipeline.ledger.breaks("open");
+  return { status: worst([statusOfCollection(value), statusOfBreaks(open.length)]), value };
 }
 
 /** Looks again and again. Between two looks it holds neither the lock nor a connection: the night's run must not wait for it. */

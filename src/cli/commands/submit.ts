@@ -9,8 +9,9 @@ import { type Submission, submit } from "../../pipeline/submit.ts";
 import { anyNumber, defineCommand, flag, option, readDays, readText } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { submissionDocument } from "../documents.ts";
+import { worst } from "../exit-status.ts";
 import { complainAbout, forEachMerchant } from "../merchants.ts";
-import { statusOfSubmission } from "../statuses.ts";
+import { statusOfBreaks, statusOfSubmission } from "../statuses.ts";
 import { describeSubmission, explainSubmission, problemsOf } from "../summaries.ts";
 import { type Ended, withPipeline } from "../wiring.ts";
 
@@ -81,7 +82,8 @@ async function send(
     await confirm(context, describeSubmission(preview));
   }
   const value = await submit(pipeline, files, { dryRun, reason }, mover);
-  return { status: statusOfSubmission(value, "given"), value };
+  const open = dryRun ? [] : await pipeline.ledger.breaks("open");
+  return { status: worst([statusOfSubmission(value, "given"), statusOfBreaks(open.length)]), value };
 }
 
 /** What went wrong goes to stderr, as words or as JSON lines; the result goes on to say what went right. */

@@ -14,12 +14,7 @@ const QUIET_MS = 500;
 export const command = defineCommand({
   arguments: {},
   options: {
-    poll: optionOr(
-      "--poll <duration>",
-      "time between two looks at the provider (default: 5m)",
-      readDuration,
-      DEFAULT_POLL_MS,
-    ),
+    poll: optionOr("--poll <duration>", "time between two looks at the provider", readDuration, DEFAULT_POLL_MS, "5m"),
   },
   about:
     "Each round is what `run` does, with its own connection and lock; a round that fails is told and the next one tries\n" +
