@@ -77,11 +77,12 @@ export function createInboxMover(context: PipelineContext): ExportMover {
   };
   return {
     taken: async (taken) => {
+      const stopped = taken.problem ? `${taken.problem.message}\n${taken.problem.hint}` : "";
       if (taken.heldCardNumber) {
-        context.note(`${taken.file}: ${CARD_NUMBER_ADVICE}`);
-        await move(taken.file, "quarantine", CARD_NUMBER_ADVICE);
-      } else if (taken.problem) await move(taken.file, "failed", `${taken.problem.message}\n${taken.problem.hint}`);
-      else await move(taken.file, "processed", "");
+        const advice = `${CARD_NUMBER_ADVICE} ${stopped === "" ? "Its good rows are taken." : "Nothing of it was taken."}`;
+        context.note(`${taken.file}: ${advice}`);
+        await move(taken.file, "quarantine", `${advice}\n${stopped}`.trim());
+      } else await move(taken.file, stopped === "" ? "processed" : "failed", stopped);
     },
     unreadable: async (file, problem) => {
       const isCvv = isProblem(problem, "cvv_column");
@@ -91,5 +92,5 @@ export function createInboxMover(context: PipelineContext): ExportMover {
 }
 
 const CARD_NUMBER_ADVICE =
-  "this export held what looks like full card numbers. Delete the file (it is in the inbox's quarantine folder if it came " +
-  "from the inbox) and mend what writes it: only tokens, first six and last four digits may be there. Its other rows were sent.";
+  "this export held what looks like full card numbers. Delete the file (from the inbox it goes to quarantine/) and mend " +
+  "what writes it: only tokens, the first six and the last four digits may be there.";
