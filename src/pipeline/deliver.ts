@@ -3,12 +3,12 @@
  * it allows; what was cut off is looked at (interrupted-delivery.ts), never guessed. The order here is the promise
  * "exactly once".
  */
-import { posix } from "node:path";
 import type { BatchState } from "../domain/batch.ts";
 import { isProblem, Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import { batchFileName } from "../profiles/batch-name.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
+import { contentOf, currentBatch, remotePathOf } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
@@ -30,17 +30,6 @@ export async function deliverBatch(context: PipelineContext, batchId: number): P
     return carryOut(context, drop, batch, await lookAndDecide(context, drop, batch));
   });
   return currentBatch(context, batchId);
-}
-
-export async function currentBatch(context: Pick<PipelineContext, "ledger">, batchId: number): Promise<BatchRecord> {
-  const batch = await context.ledger.findBatch(String(batchId));
-  if (!batch) throw new Error(`batch ${batchId} is not in the ledger`);
-  return batch;
-}
-
-/** Where a batch's file is, or will be, on the server. */
-export function remotePathOf(inbound: string, name: string): string {
-  return posix.join(inbound, name);
 }
 
 async function carryOut(
@@ -199,11 +188,6 @@ export async function mintBatchName(context: PipelineContext, batchId: number): 
 function temporaryPathOf(context: PipelineContext, name: string, attempt: number): string {
   const suffix = context.profile.delivery.temporarySuffix.replaceAll("{try}", String(attempt));
   return remotePathOf(context.merchant.inbound, `${name}${suffix}`);
-}
-
-export function contentOf(batch: BatchRecord): NonNullable<BatchRecord["content"]> {
-  if (!batch.content) throw new Error(`batch ${batch.batchId} is ${batch.state} but was never archived`);
-  return batch.content;
 }
 
 async function record(context: PipelineContext, batch: BatchRecord, state: BatchState, detail = ""): Promise<void> {

@@ -9,8 +9,8 @@ import {
 import { isProblem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
+import { contentOf, remotePathOf } from "./batch-facts.ts";
 import type { PipelineContext } from "./context.ts";
-import { contentOf, remotePathOf } from "./deliver.ts";
 
 export type DeliveryDecision = DeliveryStep;
 

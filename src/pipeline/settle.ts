@@ -2,9 +2,9 @@
 import { foldState, isLegalMove, type OutcomeStatus } from "../domain/outcome.ts";
 import { Problem } from "../domain/problem.ts";
 import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.ts";
+import { currentBatch } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
-import { currentBatch } from "./deliver.ts";
 import { type Reconciliation, reconcileAgain } from "./reconcile.ts";
 import { releaseUndelivered } from "./release.ts";
 

@@ -5,8 +5,9 @@
 import { isProblem, Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import { archiveBatches } from "./archive-batches.ts";
+import { currentBatch } from "./batch-facts.ts";
 import { checkStop, type PipelineContext } from "./context.ts";
-import { currentBatch, deliverBatch } from "./deliver.ts";
+import { deliverBatch } from "./deliver.ts";
 import { type TakenExport, type TakeOptions, takeExport } from "./take-export.ts";
 
 export interface Submission {
