@@ -22,6 +22,8 @@ export interface OpenSshOptions {
   readonly sftpFlags?: readonly string[];
   /** More lines for sshd_config. */
   readonly config?: readonly string[];
+  /** Instead of ours: every line but the port and the address. */
+  readonly onlyConfig?: readonly string[];
 }
 
 export interface OpenSsh {
@@ -151,11 +153,12 @@ function sshdConfig(
   root: string,
   port: number,
   types: readonly KeyType[],
-  { sftpFlags = [], config = [] }: OpenSshOptions,
+  { sftpFlags = [], config = [], onlyConfig }: OpenSshOptions,
 ): string {
+  const address = [`Port ${port}`, "ListenAddress 127.0.0.1"];
+  if (onlyConfig) return [...address, ...onlyConfig, ""].join("\n");
   return [
-    `Port ${port}`,
-    "ListenAddress 127.0.0.1",
+    ...address,
     ...types.map((type) => `HostKey ${join(folder, `host_${type}`)}`),
     `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
     "PidFile none",
