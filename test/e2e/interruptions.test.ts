@@ -1,11 +1,17 @@
-/** Two runs at once, signals, kills, lost answers: what the statuses 4, 12, 13 and 130 mean, and that the next run is whole. */
-import { readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+/** Two runs at once, waiting, signals, kills: what the statuses 4, 12 and 130 mean, and that the next run is whole. */
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { exists, exportOf, exportOfCount, type MerchantFolder, resultsOf, shareServer } from "../support/e2e.ts";
-import { type OpenSsh, openSshMissing } from "../support/openssh.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { exists, exportOfCount, type MerchantFolder, resultsOf, shareServer } from "../support/e2e.ts";
+import { openSshMissing } from "../support/openssh.ts";
+import { type Relay, startRelay } from "../support/relay.ts";
 
 const missing = openSshMissing();
+
+const relays: Relay[] = [];
+afterAll(async () => {
+  for (const relay of relays) await relay.stop();
+});
 
 describe.skipIf(missing !== undefined)("runs that end early", () => {
   const shared = shareServer();
@@ -17,12 +23,18 @@ describe.skipIf(missing !== undefined)("runs that end early", () => {
     return merchant;
   }
 
-  async function waiting(merchant: MerchantFolder) {
-    const running = merchant.start(["collect", "--wait", "60s", "--poll", "1s", "--json"]);
-    await running.until("the lock", async () =>
-      (await merchant.rescue(["status"])).stdout.includes("Running now: rescue collect"),
-    );
-    return running;
+  /** A collect that has its lock and no answer from the server, until the gate is opened. */
+  async function held() {
+    let open = () => {};
+    const gate = new Promise<true>((resolve) => {
+      open = () => resolve(true);
+    });
+    const relay = await startRelay(shared.server, () => gate);
+    relays.push(relay);
+    const merchant = await shared.make({ acme: { sftp: { port: relay.port } } });
+    const running = merchant.start(["collect", "--json"]);
+    await running.until("its lock", async () => (await merchant.rescue(["status"])).stdout.includes("rescue collect"));
+    return { merchant, running, open };
   }
 
   test("collect --wait ends with 4 while something is pending, with 0 once nothing is", async () => {
@@ -47,13 +59,12 @@ describe.skipIf(missing !== undefined)("runs that end early", () => {
     expect((await merchant.rescue(["collect", "--wait", "30s"])).status).toBe(0);
   });
 
-  test("a second run at once is 12 and says who holds it; status works beside; SIGTERM ends the first with 130", async () => {
-    const merchant = await withPending();
-    const running = await waiting(merchant);
+  test("a second run at once is 12 and says who holds it; status works beside; the first is not disturbed", async () => {
+    const { merchant, running, open } = await held();
 
     const second = await merchant.rescue(["run", "--json"]);
     const status = await merchant.rescue(["status", "--json"]);
-    running.child.kill("SIGTERM");
+    open();
     const first = await running.ended;
 
     expect(second.status).toBe(12);
@@ -61,25 +72,46 @@ describe.skipIf(missing !== undefined)("runs that end early", () => {
     expect(second.errors).toMatchObject([{ code: "locked", merchant: "acme", exit_status: 12 }]);
     expect(second.errors[0]?.["message"]).toContain(`pid ${running.child.pid}`);
     expect(status.status).toBe(0);
-    expect(first).toMatchObject({ status: 130, signal: null });
-    expect(first.documents).toMatchObject([{ type: "collection", exit_status: 130 }]);
+    expect(status.documents[0]).toMatchObject({ lock: { pid: running.child.pid, command: "collect" } });
+    expect(first.status).toBe(0);
     expect((await merchant.rescue(["run"])).status).toBe(0);
   });
 
-  test("a second signal ends at once with 130; a killed owner's lock is replaced at once", async () => {
+  test("a killed owner's lock is replaced at once", async () => {
+    const { merchant, running, open } = await held();
+    running.child.kill("SIGKILL");
+    await running.ended;
+    open();
+
+    const next = await merchant.rescue(["run", "--json"]);
+
+    expect(next.status).toBe(0);
+    const status = await merchant.rescue(["status", "--json"]);
+    expect(status.documents[0]).toMatchObject({ lock: null, last_runs: [{ exit_status: 0 }, { exit_status: null }] });
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)("%s ends collect --wait with 130, its lock free", async (signal) => {
     const merchant = await withPending();
+    const running = merchant.start(["collect", "--wait", "60s", "--poll", "30s", "--json"]);
+    const looks = async () => (await merchant.rescue(["status", "--json"])).documents[0]?.["last_collection"];
+    await running.until("its first look", async () => (await looks()) !== null);
+    running.child.kill(signal);
+    const ended = await running.ended;
 
-    const stopped = await waiting(merchant);
-    stopped.child.kill("SIGSTOP");
-    stopped.child.kill("SIGINT");
-    stopped.child.kill("SIGTERM");
-    stopped.child.kill("SIGCONT");
-    expect((await stopped.ended).status).toBe(130);
-    const killed = await waiting(merchant);
-    killed.child.kill("SIGKILL");
-    await killed.ended;
+    expect(ended).toMatchObject({ status: 130, signal: null });
+    expect(ended.documents).toMatchObject([{ type: "collection", exit_status: 130 }]);
+    expect((await merchant.rescue(["run"])).status).toBe(0);
+  });
 
-    expect((await merchant.rescue(["run", "--json"])).status).toBe(0);
+  test("a second signal ends it at once with 130", async () => {
+    const { merchant, running, open } = await held();
+    running.child.kill("SIGTERM");
+    await running.until("its answer", () => running.stderr().includes("again to stop at once"));
+    running.child.kill("SIGTERM");
+
+    expect(await running.ended).toMatchObject({ status: 130, signal: null });
+    open();
+    expect((await merchant.rescue(["run"])).status).toBe(0);
   });
 
   test("a run that is told to stop sends nothing more, ends with 130, and the next one does the rest", async () => {
@@ -129,172 +161,4 @@ describe.skipIf(missing !== undefined)("runs that end early", () => {
       ]);
     },
   );
-});
-
-describe.skipIf(missing !== undefined)("a delivery whose commit had no answer", () => {
-  /** Refuses the rename, so that the ledger stands at `committing`; what the folder then shows is the test's choice. */
-  const refusing = shareServer({ sftpFlags: ["-P", "rename,posix-rename"] });
-  const obliging = shareServer();
-
-  async function cutOff() {
-    const merchant = await refusing.make();
-    const file = await merchant.writeExport("a.csv", exportOf([{ order: "o-1" }, { order: "o-2", amount: "5.00" }]));
-    const sent = await merchant.rescue(["submit", file, "--json"]);
-    const [part = ""] = await readdir(merchant.inbound);
-    expect(part).toMatch(/_0001\.csv\.1\.part$/);
-    return { merchant, sent, part: join(merchant.inbound, part), final: join(merchant.inbound, part.slice(0, -7)) };
-  }
-
-  /** The same folders behind a server that does what it is asked. */
-  async function useServer(merchant: MerchantFolder, from: OpenSsh, to: OpenSsh): Promise<void> {
-    const config = await readFile(merchant.config, "utf8");
-    const changed = config
-      .replace(`port: ${from.port}`, `port: ${to.port}`)
-      .replace(from.hostKeyFingerprint, to.hostKeyFingerprint);
-    await writeFile(merchant.config, changed);
-    await writeFile(join(merchant.folder, "rescue_ed25519"), await readFile(to.privateKeyPath));
-  }
-
-  test("the temporary file is still there: it is renamed by the next run, and not sent again", async () => {
-    const { merchant, sent, part, final } = await cutOff();
-    expect(sent.errors[0]).toMatchObject({ code: "permission_denied" });
-    const bytes = await readFile(part);
-    await useServer(merchant, refusing.server, obliging.server);
-
-    const next = await merchant.rescue(["submit", "--json"]);
-
-    expect(next.status).toBe(0);
-    expect(next.documents[0]?.["batches"]).toMatchObject([{ state: "delivered", rows: 2 }]);
-    expect(await readFile(final)).toEqual(bytes);
-    expect(await merchant.delivered()).toHaveLength(1);
-  });
-
-  test("the file lies under its final name: it was delivered, and only the answer was lost", async () => {
-    const { merchant, part, final } = await cutOff();
-    await rename(part, final);
-
-    const next = await merchant.rescue(["submit", "--json"]);
-
-    expect(next.status).toBe(0);
-    expect(next.documents[0]?.["batches"]).toMatchObject([{ state: "delivered" }]);
-    expect(await merchant.delivered()).toHaveLength(1);
-  });
-
-  test("both names are gone: 13 until evidence; nothing is sent again, and the money is unaccounted", async () => {
-    const { merchant, part, final } = await cutOff();
-    await rm(part);
-    await useServer(merchant, refusing.server, obliging.server);
-
-    const next = await merchant.rescue(["submit", "--json"]);
-    const again = await merchant.rescue(["run", "--json"]);
-    const status = await merchant.rescue(["status"]);
-
-    expect(next.status).toBe(13);
-    expect(next.documents[0]).toMatchObject({ exit_status: 13, batches: [{ state: "uncertain", rows: 2 }] });
-    expect(again.status).toBe(13);
-    expect(again.documents[0]?.["report"]).toMatchObject({
-      breaks_by_code: { delivery_uncertain: 1 },
-      currencies: [
-        {
-          submitted: { count: 2, amount_minor: "2499" },
-          unaccounted: { count: 2, amount_minor: "2499" },
-          pending: { count: 0, amount_minor: "0" },
-          balanced: true,
-        },
-      ],
-    });
-    expect(status.status).toBe(13);
-    expect(status.stdout).toContain(final);
-    expect(status.stdout).toContain("rescue settle");
-    expect(await merchant.delivered()).toEqual([]);
-    const same = await merchant.writeExport("b.csv", exportOfCount(1));
-    const skipped = await merchant.rescue(["submit", same, "--json"]);
-    expect(skipped.documents[0]).toMatchObject({ accepted: 0, skipped_by_code: { already_pending: 1 } });
-  });
-
-  test("uncertain, and a result row names one of its orders: that is evidence, so delivered and applied", async () => {
-    const { merchant, part } = await cutOff();
-    await rm(part);
-    await useServer(merchant, refusing.server, obliging.server);
-    expect((await merchant.rescue(["run"])).status).toBe(13);
-    await merchant.writeResults("r.csv", resultsOf([{ order: "o-2", status: "APPROVED", amount: "500" }]));
-
-    const next = await merchant.rescue(["run", "--json"]);
-
-    expect(next.documents[0]?.["reconciliation"]).toMatchObject({ rows: 1, applied: 1 });
-    expect(next.documents[0]?.["report"].currencies).toMatchObject([
-      { rescued: { count: 1, amount_minor: "500" }, pending: { count: 1, amount_minor: "1999" }, balanced: true },
-    ]);
-    expect(await merchant.delivered()).toEqual([]);
-  });
-
-  test("another size under the final name: 13, and touched by nobody", async () => {
-    const { merchant, part, final } = await cutOff();
-    await rename(part, final);
-    await truncate(final, 100);
-    await useServer(merchant, refusing.server, obliging.server);
-
-    expect((await merchant.rescue(["submit"])).status).toBe(13);
-    expect((await readFile(final)).byteLength).toBe(100);
-    expect(await readdir(merchant.inbound)).toHaveLength(1);
-  });
-
-  test("settled as not delivered with a reason, the rows go again under a new name; as delivered, they are pending", async () => {
-    const [lost, kept] = [await cutOff(), await cutOff()];
-    for (const { merchant, part } of [lost, kept]) {
-      await rm(part);
-      await useServer(merchant, refusing.server, obliging.server);
-      expect((await merchant.rescue(["submit"])).status).toBe(13);
-    }
-
-    expect((await lost.merchant.rescue(["settle", "1", "--not-delivered"])).status).toBe(2);
-    const args = ["--reason", "ticket 4711", "--json"];
-    const released = await lost.merchant.rescue(["settle", "1", "--not-delivered", ...args]);
-    const sent = await lost.merchant.rescue(["submit", "--json"]);
-    const delivered = await kept.merchant.rescue(["settle", "1", "--delivered", ...args]);
-    const report = await kept.merchant.rescue(["report", "--json"]);
-
-    expect(released.status).toBe(0);
-    expect(released.documents[0]).toMatchObject({
-      type: "settlement",
-      batch: { state: "failed" },
-      replanned: 2,
-      released: [],
-    });
-    expect(sent.status).toBe(0);
-    expect(sent.documents[0]?.["batches"]).toMatchObject([{ batch_id: 2, state: "delivered", rows: 2 }]);
-    const [file] = await lost.merchant.delivered();
-    expect(file?.name).toMatch(/_0002\.csv$/);
-    const balance = await lost.merchant.rescue(["report", "--json"]);
-    expect(balance.documents[0]?.["currencies"]).toMatchObject([
-      { submitted: { count: 2, amount_minor: "2499" }, pending: { count: 2, amount_minor: "2499" }, balanced: true },
-    ]);
-    expect(delivered).toMatchObject({ status: 0 });
-    expect(delivered.documents[0]).toMatchObject({ batch: { state: "delivered" }, reason: "ticket 4711" });
-    expect(report).toMatchObject({ status: 0 });
-    expect(report.documents[0]?.["currencies"]).toMatchObject([{ pending: { count: 2 }, balanced: true }]);
-    const twice = await kept.merchant.rescue(["settle", "1", "--delivered", "--reason", "again"]);
-    expect(twice).toMatchObject({ status: 2 });
-  });
-
-  test("settled as not delivered when it is too late to send: the rows are named with their money", async () => {
-    const { merchant, part } = await cutOff();
-    await rm(part);
-    expect((await merchant.rescue(["submit"])).status).toBe(13);
-
-    const late = ["--as-of", "2026-11-25T06:00:00Z", "--json"];
-    const released = await merchant.rescue(["settle", "1", "--not-delivered", "--reason", "never seen", ...late]);
-
-    expect(released.documents[0]).toMatchObject({
-      replanned: 0,
-      released: [
-        { order_id: "o-1", amount_minor: "1999", currency: "USD" },
-        { order_id: "o-2", amount_minor: "500", currency: "USD" },
-      ],
-    });
-    const report = await merchant.rescue(["report", ...late]);
-    expect(report.documents[0]?.["currencies"]).toMatchObject([
-      { submitted: { count: 0, amount_minor: "0" }, released: { count: 2, amount_minor: "2499" }, balanced: true },
-    ]);
-  });
 });
