@@ -79,8 +79,10 @@ error that names the nearest one, and all mistakes are told at once with path an
 
   Paths      relative to the config file
   Secrets    \${NAME} takes a value from the environment; never in a flag, never printed
-  Precedence flag, environment (RESCUE_CONFIG, RESCUE_MERCHANT, RESCUE_DEADLINE, RESCUE_COLOR), file, default
+  Precedence flag, environment, file, default
   Durations  500ms, 20s, 5m, 2h, 21d
+  Variables  RESCUE_CONFIG, RESCUE_MERCHANT, RESCUE_DEADLINE, RESCUE_COLOR for the flags, RESCUE_DATA_DIR for data_dir;
+             RESCUE_HOST names this machine where its host name changes, as in containers
   Host key   host_key: "SHA256:…" pins the server's key; without a pin or known_hosts nothing is ever connected to
 
 config.example.yaml shows every key. \`rescue init\` writes a first one; \`rescue doctor --show-config\` shows what is in
