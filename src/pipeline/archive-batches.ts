@@ -6,6 +6,7 @@ import type { BatchRecord } from "../ledger/ledger.ts";
 import { createBatchEncoder } from "../profiles/encode.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { mintBatchName } from "./deliver.ts";
+import { passStep } from "./steps.ts";
 
 /**
  * Archives every planned batch of one export, in order, in one pass over the export's canonical rows (batches planned
@@ -45,10 +46,13 @@ async function archiveBatch(
       totals.add(rebill.currency, rebill.amountMinor);
       await writer.write(encoder.row(rebill));
     }
+    passStep("batch.bytes_written");
     const written = await writer.keep();
+    passStep("batch.bytes_archived");
     const content = { ...written, rows: positions.length, totals: totals.toArray(), archivePath };
     await context.ledger.transaction(async () => {
       await context.ledger.recordContent(batch.batchId, content);
+      passStep("batch.content_recorded");
       await context.ledger.recordBatchState(batch.batchId, "archived", { ...stamp(context), try: 0, detail: "" });
     });
   } catch (error) {

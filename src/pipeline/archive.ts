@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { copyFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Problem } from "../domain/problem.ts";
+import { passStep } from "./steps.ts";
 
 /** Rows are short; one system call for each would cost more than encoding them. */
 const BUFFERED_BYTES = 256 * 1024;
@@ -51,6 +52,7 @@ export class Archive {
     const path = this.resolve(archivePath);
     return guardDisk(`copy ${basename(source)} into the archive`, async () => {
       await copyFile(source, `${path}.part`);
+      passStep("archive.copied");
       await syncFile(`${path}.part`);
       await rename(`${path}.part`, path);
       await syncFolder(dirname(path));
@@ -101,7 +103,9 @@ export class ArchiveWriter {
     return guardDisk(`write ${basename(this.#path)}`, async () => {
       await this.#handle.sync();
       await this.#handle.close();
+      passStep("archive.synced");
       await rename(this.#temporary, this.#path);
+      passStep("archive.renamed");
       await syncFolder(dirname(this.#path));
       return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest("hex") };
     });

@@ -10,6 +10,7 @@ import { checkResultFile } from "../profiles/check-results.ts";
 import { isSafeRemoteName, matchesResultName } from "../profiles/names.ts";
 import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
+import { passStep } from "./steps.ts";
 
 /** A file without a final newline may still be growing: it is taken when it has not changed for this long. */
 const UNTERMINATED_SETTLE_MS = 10 * SECOND_MS;
@@ -31,8 +32,10 @@ export interface Collection {
 /** One look into the outbound folder (or two, `settle` apart, where something new is there). */
 export async function collect(context: PipelineContext): Promise<Collection> {
   return context.remote.withReconnect(async (drop) => {
+    passStep("collect.begun");
     const known = await context.ledger.resultFiles();
     const entries = await listResults(context, drop);
+    passStep("collect.listed");
     const files: CollectedFile[] = [];
     const candidates: RemoteEntry[] = [];
     for (const entry of entries) {
@@ -47,6 +50,7 @@ export async function collect(context: PipelineContext): Promise<Collection> {
     }
     const collected = files.filter((file) => file.state === "collected").length;
     await context.ledger.recordCollection({ ...stamp(context), found: entries.length, collected });
+    passStep("collect.done");
     return { files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   });
 }
@@ -88,9 +92,11 @@ async function withoutUnstable(
   await context.ledger.transaction(async () => {
     for (const entry of fresh) await context.ledger.recordLook(lookOf(context, entry));
   });
+  passStep("collect.looks_recorded");
   if (fresh.length > 0) {
     await context.delay(context.settleMs);
     const again = new Map((await listResults(context, drop)).map((entry) => [entry.name, entry]));
+    passStep("collect.looked_twice");
     for (const entry of fresh) {
       const second = again.get(entry.name);
       if (second && isUnchanged(entry, second)) stable = [...stable, second];
@@ -126,9 +132,11 @@ async function take(
   const archivePath = `archive/results/${context.uniqueId()}-${entry.name}`;
   const remotePath = posix.join(context.merchant.outbound, entry.name);
   const { sizeBytes, modifiedAt, name } = entry;
+  passStep("collect.download_begun");
   let sha256: string;
   try {
     const read = await drop.download(remotePath, context.archive.resolve(archivePath));
+    passStep("collect.downloaded");
     sha256 = read.sha256;
     if (read.sizeBytes !== sizeBytes) {
       await context.archive.remove(archivePath);
@@ -141,9 +149,11 @@ async function take(
   }
   const sameBytes = known.some((file) => file.name === name && file.sha256 === sha256);
   const verdict = await checkResultFile(context.profile, context.archive.resolve(archivePath));
+  passStep("collect.checked");
   const reason = verdict === "complete" ? "" : "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
   if (verdict !== "complete" && "incomplete" in verdict && !(await hasRested(context, entry, verdict))) {
     await context.archive.remove(archivePath);
+    passStep("collect.discarded");
     await recordStuck(context, entry, reason);
     return notReady(entry, reason);
   }
@@ -160,11 +170,13 @@ async function take(
       source: "file",
     } as const;
     const resultFileId = await context.ledger.recordResultFile(file);
+    passStep("collect.file_recorded");
     // The same bytes under the same name: only its time changed, and its rows are known.
     if (sameBytes)
       await context.ledger.markApplied(resultFileId, { ...stamp(context), rows: 0, applied: 0, repeated: 0 });
     if (state === "quarantined") await context.ledger.recordBreaks([quarantineBreak(context, name, sha256, reason)]);
   });
+  passStep("collect.file_taken");
   await clearRemote(context, drop, remotePath, name);
   return { name, sizeBytes, sha256, state: sameBytes ? "seen" : state, reason: state === "quarantined" ? reason : "" };
 }
@@ -214,6 +226,7 @@ async function clearRemote(
   try {
     if (afterCollect === "delete") await drop.remove(remotePath);
     else await drop.rename(remotePath, posix.join(afterCollect.moveTo, name));
+    passStep("collect.remote_cleared");
   } catch (error) {
     // It is safely ours; that it still lies there only means that it will be seen again.
     if (!isProblem(error, "permission_denied", "remote_failed", "remote_folder_missing")) throw error;

@@ -13,6 +13,7 @@ import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
 import { releaseIfTooLate } from "./release.ts";
+import { passStep } from "./steps.ts";
 
 /** A name that is taken is burned; a server on which every name is taken is not one to go on with. */
 const MAX_BURNED_NAMES = 20;
@@ -29,6 +30,7 @@ export async function deliverBatch(context: PipelineContext, batchId: number): P
     if (batch.state === "archived") return upload(context, drop, batch);
     return carryOut(context, drop, batch, await lookAndDecide(context, drop, batch));
   });
+  passStep("deliver.done");
   return currentBatch(context, batchId);
 }
 
@@ -41,6 +43,7 @@ async function carryOut(
   switch (decision.step) {
     case "delivered":
       if (decision.removeTemporary && batch.temporary) await drop.remove(batch.temporary.path);
+      passStep("recover.temporary_removed");
       return finish(context, drop, batch);
     case "commit":
       return commit(context, drop, batch);
@@ -56,10 +59,14 @@ async function carryOut(
 }
 
 async function upload(context: PipelineContext, drop: RemoteDrop, archived: BatchRecord): Promise<void> {
+  passStep("upload.begun");
   await removeEarlierTries(context, drop, archived);
+  passStep("upload.earlier_tries_gone");
   if (await releaseIfTooLate(context, archived)) return;
+  passStep("upload.still_fresh");
   checkStop(context);
   const named = await withFreeName(context, drop, archived);
+  passStep("upload.name_free");
   const batch = { ...named, tries: named.tries + 1 };
   await record(context, batch, "uploading");
   try {
@@ -76,6 +83,7 @@ async function upload(context: PipelineContext, drop: RemoteDrop, archived: Batc
   if ((await drop.stat(remotePathOf(context.merchant.inbound, batch.name))) !== undefined) {
     return carryOut(context, drop, batch, { step: "burn_name", removeTemporary: true });
   }
+  passStep("upload.name_still_free");
   return commit(context, drop, await currentBatch(context, batch.batchId));
 }
 
@@ -112,9 +120,17 @@ async function send(
 ): Promise<void> {
   const content = contentOf(batch);
   const sent = await drop.upload(context.archive.resolve(content.archivePath), path, {
-    onCreated,
-    onProgress: (bytes) => context.progress(batch.name, bytes, content.sizeBytes),
+    onCreated: async () => {
+      passStep("upload.created");
+      await onCreated();
+      passStep("upload.creation_recorded");
+    },
+    onProgress: (bytes) => {
+      passStep("upload.progressed");
+      context.progress(batch.name, bytes, content.sizeBytes);
+    },
   });
+  passStep("upload.sent");
   if (sent.sha256 !== content.sha256 || sent.sizeBytes !== content.sizeBytes) {
     throw new Problem("disk_failed", `the archived file ${content.archivePath} is not the one that was archived`, {
       hint: "It was not committed on the server. Restore the archive from a backup, then run again.",
@@ -129,35 +145,44 @@ async function commit(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
     await drop.rename(batch.temporary.path, remotePathOf(context.merchant.inbound, batch.name));
   } catch (error) {
     if (!isProblem(error, "remote_failed", "permission_denied", "remote_folder_missing")) throw error;
+    passStep("commit.refused");
     // An error answer is looked at before it is believed.
     const committing = await currentBatch(context, batch.batchId);
     const decision = await lookAndDecide(context, drop, committing);
+    passStep("commit.looked_after_refusal");
     if (decision.step === "commit") {
       await record(context, batch, "uploaded", `the server refused the rename: ${error.message}`);
       throw error;
     }
     return carryOut(context, drop, committing, decision);
   }
+  passStep("commit.renamed");
   // Acknowledged: whatever becomes of the file now, it was delivered. Nothing more is sent for it.
   await finish(context, drop, batch);
 }
 
 async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
+  passStep("finish.begun");
   const { trigger } = context.profile.delivery;
   // Before `delivered` is recorded: a trigger that could not be made is made by the next run.
   if (trigger !== undefined) {
     const path = remotePathOf(context.merchant.inbound, trigger.replaceAll("{name}", batch.name));
     if ((await drop.stat(path)) === undefined) await drop.createEmpty(path);
+    passStep("finish.trigger_created");
   }
   await record(context, batch, "delivered");
-  if (batch.state === "uncertain") await closeUncertainty(context, batch.batchId, "a look at the server proved it");
+  if (batch.state !== "uncertain") return;
+  await closeUncertainty(context, batch.batchId, "a look at the server proved it");
+  passStep("finish.uncertainty_closed");
 }
 
 /** By their computed paths: a try whose creation was never acknowledged may have left a file as well. */
 async function removeEarlierTries(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
   if (batch.tries === 0 || context.profile.delivery.commit === "direct") return;
   for (const event of await context.ledger.batchEvents(batch.batchId)) {
-    if (event.state === "uploading") await drop.remove(temporaryPathOf(context, event.name, event.try));
+    if (event.state !== "uploading") continue;
+    await drop.remove(temporaryPathOf(context, event.name, event.try));
+    passStep("upload.earlier_try_removed");
   }
 }
 
@@ -177,12 +202,15 @@ async function withFreeName(context: PipelineContext, drop: RemoteDrop, batch: B
 async function burnName(context: PipelineContext, batch: BatchRecord): Promise<void> {
   context.note(`the name ${batch.name} is taken on the server; it is burned and the next one is used`);
   await mintBatchName(context, batch.batchId);
+  passStep("name.burned");
 }
 
 export async function mintBatchName(context: PipelineContext, batchId: number): Promise<string> {
   const makeName = (number: number) =>
     batchFileName(context.profile, { mid: context.merchant.mid, at: context.clock.wall(), number });
-  return context.ledger.mintName(batchId, makeName, stamp(context));
+  const name = await context.ledger.mintName(batchId, makeName, stamp(context));
+  passStep("name.minted");
+  return name;
 }
 
 function temporaryPathOf(context: PipelineContext, name: string, attempt: number): string {
@@ -190,6 +218,9 @@ function temporaryPathOf(context: PipelineContext, name: string, attempt: number
   return remotePathOf(context.merchant.inbound, `${name}${suffix}`);
 }
 
-async function record(context: PipelineContext, batch: BatchRecord, state: BatchState, detail = ""): Promise<void> {
+type RecordedState = Exclude<BatchState, "planned" | "failed">;
+
+async function record(context: PipelineContext, batch: BatchRecord, state: RecordedState, detail = ""): Promise<void> {
   await context.ledger.recordBatchState(batch.batchId, state, { ...stamp(context), try: batch.tries, detail });
+  passStep(`batch.${state}`);
 }

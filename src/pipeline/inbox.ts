@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { formatCompactUtc } from "../domain/instant.ts";
 import { isProblem, Problem } from "../domain/problem.ts";
 import type { PipelineContext } from "./context.ts";
+import { passStep } from "./steps.ts";
 import type { ExportMover } from "./submit.ts";
 
 /** Two looks this far apart tell a file that still grows from one that is whole. */
@@ -20,10 +21,12 @@ export async function listInbox(context: PipelineContext): Promise<InboxListing>
   const { inbox } = context.merchant;
   const before = await lookAtInbox(inbox);
   if (before.size === 0) return { ready: [], growing: [] };
+  passStep("inbox.looked_once");
   await context.delay(GROWTH_LOOK_MS);
   const after = await lookAtInbox(inbox);
   const ready: string[] = [];
   const growing: string[] = [];
+  passStep("inbox.listed");
   for (const [path, look] of after) (before.get(path) === look ? ready : growing).push(path);
   return { ready, growing };
 }
@@ -65,11 +68,14 @@ export function createInboxMover(context: PipelineContext): ExportMover {
       folder,
       `${formatCompactUtc(context.clock.wall())}-${context.uniqueId()}-${basename(file)}`,
     );
+    passStep("inbox.move_begun");
     try {
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       // The reason first: a file in failed/ without one would be a riddle.
       if (reason !== "") await writeFile(`${target}.reason.txt`, `${reason}\n`, { mode: 0o600 });
+      passStep("inbox.reason_written");
       await rename(file, target);
+      passStep("inbox.moved");
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       context.note(`${file} could not be moved to ${folder}/ (${why}); its rows are safe, and the next run knows them`);

@@ -11,6 +11,7 @@ import type { BatchRecord } from "../ledger/ledger.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
 import { contentOf, remotePathOf } from "./batch-facts.ts";
 import type { PipelineContext } from "./context.ts";
+import { passStep } from "./steps.ts";
 
 export type DeliveryDecision = DeliveryStep;
 
@@ -20,11 +21,14 @@ export async function lookAndDecide(
   batch: BatchRecord,
 ): Promise<DeliveryDecision> {
   const delivery = cutOffDelivery(context, batch);
+  passStep("recover.begun");
   let look = await lookAt(context, drop, batch);
+  passStep("recover.looked");
   if (deservesSecondLook(delivery.state, look)) {
     await context.delay(context.settleMs);
     look = await lookAt(context, drop, batch);
   }
+  passStep("recover.decided");
   return decideDelivery(delivery, look);
 }
 

@@ -11,6 +11,7 @@ import { checkResultFile } from "../profiles/check-results.ts";
 import { readResults } from "../profiles/decode.ts";
 import { closeOverdue, closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
+import { passStep } from "./steps.ts";
 
 export interface Reconciliation {
   readonly files: readonly string[];
@@ -30,6 +31,7 @@ interface Counts {
 
 /** Applies the given files (archived first), or every collected file that was not applied yet. */
 export async function reconcile(context: PipelineContext, given: readonly string[] = []): Promise<Reconciliation> {
+  passStep("reconcile.begun");
   const files = given.length > 0 ? await archiveGiven(context, given) : await notApplied(context);
   return applyFiles(context, files);
 }
@@ -48,11 +50,13 @@ async function applyFiles(context: PipelineContext, files: readonly ResultFileRe
   for (const file of files) {
     checkStop(context);
     const counts = await applyFile(context, file);
+    passStep("reconcile.file_applied");
     total.rows += counts.rows;
     total.applied += counts.applied;
     total.repeated += counts.repeated;
     total.breaks.push(...counts.breaks);
   }
+  passStep("reconcile.done");
   return { ...total, files: files.map((file) => file.name) };
 }
 
@@ -68,6 +72,7 @@ async function archiveGiven(context: PipelineContext, paths: readonly string[]):
     const name = basename(path);
     const archivePath = `archive/results/${context.uniqueId()}-${name}`;
     const copied = await context.archive.copyIn(path, archivePath);
+    passStep("reconcile.given_archived");
     const known = (await context.ledger.resultFiles()).find((file) => file.sha256 === copied.sha256);
     if (known) {
       await context.archive.remove(archivePath);
@@ -83,6 +88,7 @@ async function archiveGiven(context: PipelineContext, paths: readonly string[]):
     }
     const file = { ...stamp(context), ...copied, name, archivePath, modifiedAt: context.clock.wall() } as const;
     ids.push(await context.ledger.recordResultFile({ ...file, state: "collected", source: "file" }));
+    passStep("reconcile.given_recorded");
   }
   const files = await context.ledger.resultFiles();
   return files.filter((file) => ids.includes(file.resultFileId));
@@ -109,16 +115,19 @@ async function applyFile(context: PipelineContext, file: ResultFileRecord): Prom
   const { ledger } = context;
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
+    passStep("reconcile.file_begun");
     for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
       const rows = lines.filter((line): line is ResultRow => !("malformed" in line));
       const malformed = lines.filter((line) => "malformed" in line);
       counts.rows += lines.length;
       const breaks = malformed.map(({ line, malformed: why }) => malformedBreak(context, file, line, why));
       await applyRows(context, file, rows, counts, breaks);
+      passStep("reconcile.rows_applied");
     }
     if (file.applied === undefined) {
       const { rows, applied, repeated } = counts;
       await ledger.markApplied(file.resultFileId, { ...stamp(context), rows, applied, repeated });
+      passStep("reconcile.marked_applied");
     }
     return counts;
   });
@@ -185,6 +194,7 @@ async function settleBatch(
     try: 0,
     detail: `${detail} (line ${row.line})`,
   });
+  passStep("reconcile.batch_settled");
   known.setBatchState(batchId, state);
   if (state === "delivered") await closeUncertainty(context, batchId, detail);
 }

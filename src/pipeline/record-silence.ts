@@ -2,6 +2,7 @@
 import { findSilence } from "../domain/silence.ts";
 import type { AttemptRecord, BreakRecord } from "../ledger/ledger.ts";
 import { type PipelineContext, stamp } from "./context.ts";
+import { passStep } from "./steps.ts";
 
 /** Resolves with those that are new. */
 export async function recordSilence(context: PipelineContext): Promise<BreakRecord[]> {
@@ -21,5 +22,6 @@ export async function recordSilence(context: PipelineContext): Promise<BreakReco
   for await (const page of findSilence(facts, context.clock.now())) {
     recorded.push(...(await ledger.recordBreaks(page.map((found) => ({ ...found, ...stamp(context) })))));
   }
+  passStep("silence.recorded");
   return recorded;
 }

@@ -3,6 +3,7 @@ import { isTooLate } from "../domain/freshness.ts";
 import { formatMoney, MoneyTotals } from "../domain/money.ts";
 import type { AttemptRecord, BatchRecord } from "../ledger/ledger.ts";
 import { type PipelineContext, stamp } from "./context.ts";
+import { passStep } from "./steps.ts";
 
 const NAMED_IN_NOTE = 20;
 
@@ -39,15 +40,19 @@ async function release(
   detail: string,
 ): Promise<void> {
   const { ledger } = context;
+  passStep("release.begun");
   await ledger.transaction(async () => {
     await ledger.recordBatchState(batch.batchId, "failed", { ...stamp(context), try: batch.tries, detail });
+    passStep("release.failed_recorded");
     if (fresh.length === 0) return;
     const next = await ledger.planBatch({ ...stamp(context), exportId: batch.exportId });
     await ledger.reclaim(
       next,
       fresh.map((attempt) => attempt.attemptId),
     );
+    passStep("release.reclaimed");
   });
+  passStep("release.done");
 }
 
 async function sortByFreshness(context: PipelineContext, batch: BatchRecord) {

@@ -7,6 +7,7 @@ import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { type Reconciliation, reconcileAgain } from "./reconcile.ts";
 import { releaseUndelivered } from "./release.ts";
+import { passStep } from "./steps.ts";
 
 export interface SettledBatch {
   readonly batch: BatchRecord;
@@ -36,16 +37,20 @@ export async function settleBatch(
     });
   }
   const detail = `settled as ${verdict === "delivered" ? "delivered" : "not delivered"}: ${reason}`;
+  passStep("settle.begun");
   const outcome = await context.ledger.transaction(async () => {
     if (batch.state === "committing") {
       await context.ledger.recordBatchState(batch.batchId, "uncertain", factOf(context, batch, "a person looked"));
     }
     await closeUncertainty(context, batch.batchId, detail);
+    passStep("settle.uncertainty_closed");
     if (verdict === "not_delivered") return releaseUndelivered(context, batch, detail);
     await context.ledger.recordBatchState(batch.batchId, "delivered", factOf(context, batch, detail));
     return undefined;
   });
+  passStep("settle.verdict_recorded");
   const reconciliation = outcome ? undefined : await reconcileAgain(context, await plannedAt(context, batch));
+  passStep("settle.batch_done");
   return {
     batch: await currentBatch(context, batch.batchId),
     replanned: outcome?.replanned ?? 0,
@@ -77,8 +82,10 @@ export async function settleBreak(
   }
   await context.ledger.transaction(async () => {
     if (as !== undefined) await appendWord(context, found, as, reason);
+    passStep("settle.word_appended");
     await context.ledger.settleBreak(breakId, { ...stamp(context), reason, as });
   });
+  passStep("settle.break_done");
   return { ...found, settled: { ...stamp(context), reason, as } };
 }
 

@@ -8,6 +8,7 @@ import { archiveBatches } from "./archive-batches.ts";
 import { currentBatch } from "./batch-facts.ts";
 import { checkStop, type PipelineContext } from "./context.ts";
 import { deliverBatch } from "./deliver.ts";
+import { passStep } from "./steps.ts";
 import { type TakenExport, type TakeOptions, takeExport } from "./take-export.ts";
 
 export interface Submission {
@@ -36,7 +37,9 @@ export async function submit(
   const delivery = new Delivery(context);
   const exports: TakenExport[] = [];
   const unreadable: { file: string; problem: Problem }[] = [];
+  passStep("submit.begun");
   if (!options.dryRun) await delivery.deliverUnfinished();
+  passStep("submit.unfinished_done");
   for (const file of files) {
     if (context.stop.aborted) break;
     try {
@@ -49,7 +52,9 @@ export async function submit(
       if (!options.dryRun) await mover.unreadable(file, error);
     }
   }
+  passStep("submit.files_taken");
   if (!options.dryRun) await delivery.deliverUnfinished();
+  passStep("submit.done");
   return {
     dryRun: options.dryRun,
     exports,

@@ -11,6 +11,7 @@ import type { BreakRecord, NewAttempt, NewBreak } from "../ledger/ledger.ts";
 import type { ArchiveWriter } from "./archive.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { type ExportScreening, screenExport } from "./screen-export.ts";
+import { passStep } from "./steps.ts";
 import { tooManyRejects } from "./validate.ts";
 
 export interface TakeOptions {
@@ -47,6 +48,7 @@ export async function takeExport(context: PipelineContext, file: string, options
   const places: Places = { rows: [], lines: [] };
   const retried: NewBreak[] = [];
   try {
+    passStep("export.begun");
     await canonical.write(canonicalHeader());
     const { exportShape: shape, policy } = merchant;
     const screening = await screenExport(
@@ -65,11 +67,13 @@ export async function takeExport(context: PipelineContext, file: string, options
       },
       { ledger: context.ledger, window: context.profile.window, stamp: stamp(context) },
     );
+    passStep("export.screened");
     const problem = tooManyRejects(screening, policy.maxRejectRatio, file);
     const notes = [...screening.notes, ...(await sameBytesNote(context, screening.sha256))];
     const taken = { ...screening, notes, file, problem, rejectsPath: screening.rejected > 0 ? rejectsPath : "" };
     if (options.dryRun) return { ...taken, newBreaks: [] };
     const newBreaks = await claim(context, taken, canonical, { archivePath, reason: options.reason, places, retried });
+    passStep("export.claimed");
     return { ...taken, newBreaks };
   } finally {
     await rejects?.close();
@@ -99,6 +103,7 @@ async function claim(
   if (taken.problem) return [];
   if (taken.accepted === 0) return ledger.recordBreaks(retried);
   await canonical.keep();
+  passStep("export.archived");
   return ledger.transaction(async () => {
     const exportId = await ledger.recordExport({
       ...stamp(context),
@@ -112,6 +117,7 @@ async function claim(
       archivePath,
       reason,
     });
+    passStep("export.recorded");
     await planBatches(context, exportId, archivePath, places);
     return ledger.recordBreaks(retried);
   });
@@ -134,11 +140,13 @@ async function planBatches(
         if (attempts.length > 0) await context.ledger.claim(batchId, attempts);
         attempts = [];
         batchId = await context.ledger.planBatch({ ...stamp(context), exportId });
+        passStep("export.batch_planned");
       }
       attempts.push({ rebill, position, row: places.rows[position] ?? 0, line: places.lines[position] ?? 0 });
       position += 1;
     }
     if (attempts.length > 0) await context.ledger.claim(batchId, attempts);
+    passStep("export.batch_claimed");
   }
   if (position !== places.rows.length) {
     throw new Error(`archived ${position} rows of ${places.rows.length}: the canonical copy is not whole`);
