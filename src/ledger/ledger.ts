@@ -27,6 +27,8 @@ export interface Ledger extends LockKeeper, RunBook, ExportBook, BatchBook, Resu
    * process wait until it ends, so never await the network in it. Whatever failed inside fails it, even if caught there.
    */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** The store's own check of itself, for `verify`: what it finds wrong, in its words; empty when it is whole. */
+  checkIntegrity(): Promise<string[]>;
   /** Path and schema version, for `doctor` and `status`. */
   readonly about: { readonly path: string; readonly schemaVersion: number; readonly host: string };
   close(): Promise<void>;
@@ -99,6 +101,8 @@ export interface NewExport extends Stamp {
   readonly maxAgeDays: number;
   /** Of the canonical accepted rows, relative to the merchant's data folder. */
   readonly archivePath: string;
+  /** What those rows are, to the byte. Undefined: it was taken before this was recorded. */
+  readonly archived?: { readonly sizeBytes: number; readonly sha256: string } | undefined;
   /** Why it was sent although late; empty otherwise. */
   readonly reason: string;
 }
@@ -170,6 +174,8 @@ export interface BatchBook {
   batchEvents(batchId: number): Promise<BatchEvent[]>;
   /** The attempts whose latest claim is this batch, by position, in pages. */
   batchAttempts(batchId: number): AsyncIterable<AttemptRecord[]>;
+  /** What was ever claimed for this batch, by position, whatever became of it afterwards. */
+  claims(batchId: number): Promise<BatchClaim[]>;
   /** Every attempt in the order of its id, in pages. */
   attempts(): AsyncIterable<AttemptRecord[]>;
 }
@@ -198,7 +204,16 @@ export interface BatchRecord {
   readonly content: (BatchContent & { readonly archivePath: string }) | undefined;
 }
 
+export interface BatchClaim {
+  readonly attemptId: number;
+  readonly position: number;
+  /** It had been released by an earlier batch; false: this batch was its first. */
+  readonly again: boolean;
+}
+
 export interface BatchEvent extends BatchFact {
+  /** In the order in which the events of all batches were recorded. */
+  readonly eventId: number;
   readonly state: BatchState | "name_minted" | "temporary_created";
   /** The batch's name at that time; with `temporary_created` the path of the temporary file. */
   readonly name: string;

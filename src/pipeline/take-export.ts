@@ -102,7 +102,7 @@ async function claim(
   const { ledger } = context;
   if (taken.problem) return [];
   if (taken.accepted === 0) return ledger.recordBreaks(retried);
-  await canonical.keep();
+  const archived = await canonical.keep();
   passStep("export.archived");
   return ledger.transaction(async () => {
     const exportId = await ledger.recordExport({
@@ -115,6 +115,7 @@ async function claim(
       rejected: taken.rejected,
       maxAgeDays: context.maxAgeDays,
       archivePath,
+      archived,
       reason,
     });
     passStep("export.recorded");

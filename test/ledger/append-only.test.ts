@@ -14,6 +14,7 @@ import {
   STAMP,
   sampleAttempt,
   sampleBreak,
+  sampleExport,
   sampleOutcome,
 } from "../contract/ledger/samples.ts";
 import { makeFolder, removeFolder } from "./folder.ts";
@@ -38,6 +39,7 @@ beforeAll(async () => {
   await ledger.mintName(next, String, STAMP);
   await deliverBatch(ledger, next);
   await archiveBatch(ledger, await planBatch(ledger));
+  await ledger.recordExport(sampleExport({ archived: { sizeBytes: 1, sha256: "d" } }));
   await ledger.recordCollection({ ...STAMP, found: 1, collected: 1 });
   const file = { ...STAMP, name: "r", sizeBytes: 1, modifiedAt: 1, sha256: "c", archivePath: "a" };
   const resultFileId = await ledger.recordResultFile({ ...file, state: "collected", source: "file" });
@@ -90,25 +92,26 @@ test("the database commits to the disk, and keeps its references", () => {
 });
 
 describe("a migration", () => {
-  const steps: Migration[] = [...MIGRATIONS, { version: 2, sql: "CREATE TABLE extra (n INTEGER) STRICT" }];
+  const next = MIGRATIONS.length + 1;
+  const steps: Migration[] = [...MIGRATIONS, { version: next, sql: "CREATE TABLE extra (n INTEGER) STRICT" }];
 
   test("is applied once, after the ones before it", () => {
     const fresh = new Sqlite(":memory:");
-    expect(migrate(fresh, 7)).toBe(1);
-    expect(migrate(fresh, 8, steps)).toBe(2);
-    expect(migrate(fresh, 9, steps)).toBe(2);
+    expect(migrate(fresh, 7)).toBe(next - 1);
+    expect(migrate(fresh, 8, steps)).toBe(next);
+    expect(migrate(fresh, 9, steps)).toBe(next);
     expect(fresh.prepare("SELECT version, recorded_at FROM migration").raw().all()).toEqual([
-      [1, 7],
-      [2, 8],
+      ...MIGRATIONS.map(({ version }) => [version, 7]),
+      [next, 8],
     ]);
   });
 
   test("that fails half-way leaves nothing behind", () => {
     const fresh = new Sqlite(":memory:");
     migrate(fresh, 7);
-    const broken = { version: 2, sql: "CREATE TABLE extra (n INTEGER) STRICT; CREATE TABLE run (x INTEGER)" };
+    const broken = { version: next, sql: "CREATE TABLE extra (n INTEGER) STRICT; CREATE TABLE run (x INTEGER)" };
     expect(() => migrate(fresh, 8, [...MIGRATIONS, broken])).toThrow("already exists");
-    expect(fresh.prepare("SELECT max(version) FROM migration").pluck().get()).toBe(1);
+    expect(fresh.prepare("SELECT max(version) FROM migration").pluck().get()).toBe(next - 1);
     expect(fresh.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").pluck().get()).toBe(0);
   });
 });

@@ -10,6 +10,7 @@ const happened = (state: BatchEvent["state"], when: string, name = NAME, detail 
   name,
   detail,
   try: 1,
+  eventId: 1,
   ...stamp(when),
 });
 

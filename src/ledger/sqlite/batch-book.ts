@@ -8,7 +8,7 @@ import {
   mayBeWithProvider,
 } from "../../domain/batch.ts";
 import type { MoneyTotal } from "../../domain/money.ts";
-import type { AttemptRecord, BatchBook, BatchEvent, BatchFact, BatchRecord, Stamp } from "../ledger.ts";
+import type { AttemptRecord, BatchBook, BatchClaim, BatchEvent, BatchFact, BatchRecord, Stamp } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
 import type { Session } from "./session.ts";
 
@@ -98,6 +98,11 @@ export class SqliteBatchBook implements BatchBook {
     return this.#attempts.ofBatch(batchId);
   }
 
+  async claims(batchId: number): Promise<BatchClaim[]> {
+    const rows = await this.#session.read(() => this.#statements.claims.all(batchId, batchId));
+    return rows.map((row) => ({ ...row, again: row.again === 1 }));
+  }
+
   attempts(): AsyncIterable<AttemptRecord[]> {
     return this.#attempts.all();
   }
@@ -157,8 +162,14 @@ function prepare({ db }: Session) {
          WHERE event.batch_id = batch.batch_id AND event.kind IN ('delivered', 'failed')) ORDER BY batch_id`,
     ),
     events: db.prepare<[number], BatchEvent>(
-      `SELECT kind AS state, name, try, detail, at, recorded_at AS recordedAt FROM batch_event
+      `SELECT event_id AS eventId, kind AS state, name, try, detail, at, recorded_at AS recordedAt FROM batch_event
        WHERE batch_id = ? ORDER BY event_id`,
+    ),
+    claims: db.prepare<[number, number], Omit<BatchClaim, "again"> & { again: 0 | 1 }>(
+      `SELECT attempt_id AS attemptId, position, 0 AS again FROM attempt WHERE batch_id = ?
+       UNION ALL
+       SELECT attempt_id, position, 1 FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ?
+       ORDER BY position, attemptId`,
     ),
     insertEvent: db.prepare<[number, string, string, number, string, number, number]>(
       `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,

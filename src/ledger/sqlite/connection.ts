@@ -87,3 +87,15 @@ async function switchToWal(db: Database): Promise<void> {
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }
+
+/** Every page and index, then every reference: what SQLite finds wrong, in its words. */
+export function findDamage(db: Database): string[] {
+  const found = db.prepare<[], string>("PRAGMA integrity_check(20)").pluck().all();
+  const dangling = db.prepare<[], { table: string; rowid: number; parent: string }>("PRAGMA foreign_key_check").all();
+  return [
+    ...found.filter((line) => line !== "ok"),
+    ...dangling
+      .slice(0, 20)
+      .map(({ table, rowid, parent }) => `row ${rowid} of ${table} names a row of ${parent} that is not there`),
+  ];
+}

@@ -17,15 +17,22 @@ export class SqliteExportBook implements ExportBook {
   }
 
   findExport(sha256: string): Promise<ExportRecord | undefined> {
-    return this.#session.read(() => this.#statements.exportBySha256.get(sha256));
+    return this.#session.read(() => {
+      const row = this.#statements.exportBySha256.get(sha256);
+      return row && toExport(row);
+    });
   }
 
   exports(): Promise<ExportRecord[]> {
-    return this.#session.read(() => this.#statements.exports.all());
+    return this.#session.read(() => this.#statements.exports.all().map(toExport));
   }
 
   recordExport(taken: NewExport): Promise<number> {
-    return this.#session.write(() => Number(this.#statements.insertExport.run(taken).lastInsertRowid));
+    return this.#session.write(() => {
+      const exportId = Number(this.#statements.insertExport.run(taken).lastInsertRowid);
+      if (taken.archived) this.#statements.insertArchived.run({ ...taken.archived, exportId });
+      return exportId;
+    });
   }
 
   planBatch({ exportId, at, recordedAt }: Stamp & { readonly exportId: number }): Promise<number> {
@@ -114,20 +121,37 @@ export class SqliteExportBook implements ExportBook {
   }
 }
 
+interface ExportRow extends Omit<ExportRecord, "archived"> {
+  readonly archivedBytes: number | null;
+  readonly archivedSha256: string | null;
+}
+
+function toExport({ archivedBytes, archivedSha256, ...taken }: ExportRow): ExportRecord {
+  if (archivedBytes === null || archivedSha256 === null) return taken;
+  return { ...taken, archived: { sizeBytes: archivedBytes, sha256: archivedSha256 } };
+}
+
 function prepare({ db }: Session) {
-  const exports = `SELECT export_id AS exportId, sha256, name, rows, accepted, skipped, rejected,
-    archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt FROM export`;
+  const exports = `SELECT export_id AS exportId, export.sha256, name, rows, accepted, skipped, rejected,
+    archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt,
+    archived.size_bytes AS archivedBytes, archived.sha256 AS archivedSha256
+    FROM export LEFT JOIN export_archived AS archived USING (export_id)`;
   const ids = (column: string) =>
     db.prepare<[string], number>(`SELECT attempt_id FROM attempt WHERE ${column} = ?`).pluck();
   return {
     // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
-    exportBySha256: db.prepare<[string], ExportRecord>(`${exports} WHERE sha256 = ? ORDER BY export_id DESC LIMIT 1`),
-    exports: db.prepare<[], ExportRecord>(`${exports} ORDER BY export_id`),
+    exportBySha256: db.prepare<[string], ExportRow>(
+      `${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`,
+    ),
+    exports: db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
     insertExport: db.prepare<[NewExport]>(
       `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
          recorded_at)
        VALUES (@sha256, @name, @rows, @accepted, @skipped, @rejected, @archivePath, @maxAgeDays, @reason, @at,
          @recordedAt)`,
+    ),
+    insertArchived: db.prepare<[{ exportId: number; sizeBytes: number; sha256: string }]>(
+      "INSERT INTO export_archived (export_id, size_bytes, sha256) VALUES (@exportId, @sizeBytes, @sha256)",
     ),
     insertBatch: db.prepare<[number]>("INSERT INTO batch (export_id) VALUES (?)"),
     insertPlanned: db.prepare<[number, number, number]>(

@@ -8,6 +8,7 @@ import { SqliteBreakBook } from "./break-book.ts";
 import {
   connect,
   type Database,
+  findDamage,
   loadSqlite,
   preparePrivateFile,
   preparePrivateFolder,
@@ -86,6 +87,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
   const breaks = new SqliteBreakBook(session);
   return {
     about: { path: db.name, schemaVersion, host: options.host },
+    checkIntegrity: () => session.read(() => findDamage(db)),
     transaction: (work) => session.transaction(work),
     close: async () => {
       await lock.releaseLock();
@@ -113,6 +115,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     recordTemporary: (batchId, temporary) => batches.recordTemporary(batchId, temporary),
     batchEvents: (batchId) => batches.batchEvents(batchId),
     batchAttempts: (batchId) => batches.batchAttempts(batchId),
+    claims: (batchId) => batches.claims(batchId),
     attempts: () => batches.attempts(),
     recordLook: (look) => results.recordLook(look),
     looks: () => results.looks(),

@@ -100,6 +100,10 @@ export function attemptPromises(bench: LedgerBench): void {
       await ledger.reclaim(second, [3, 1]);
       expect((await pagesOf(ledger.batchAttempts(first))).map((attempt) => attempt.attemptId)).toEqual([2]);
       expect((await pagesOf(ledger.batchAttempts(second))).map((attempt) => attempt.attemptId)).toEqual([1, 3]);
+      expect(await ledger.claims(first)).toEqual(
+        [0, 1, 2].map((n) => ({ attemptId: n + 1, position: n, again: false })),
+      );
+      expect(await ledger.claims(second)).toEqual([0, 2].map((n) => ({ attemptId: n + 1, position: n, again: true })));
       expect(await attemptOf(ledger, "order-0")).toMatchObject({
         batchId: second,
         batchState: "planned",

@@ -50,6 +50,12 @@ export function bookPromises(bench: LedgerBench): void {
       expect(await ledger.findExport("none")).toBeUndefined();
     });
 
+    test("say what their archived rows are to the byte, where that was recorded", async () => {
+      const archived = { sizeBytes: 310, sha256: "e5" };
+      await bench.ledger.recordExport(sampleExport({ archived }));
+      expect(await bench.ledger.findExport("a1")).toMatchObject({ archived });
+    });
+
     test("taken twice are found as they were taken last", async () => {
       await bench.ledger.recordExport(sampleExport());
       const again = await bench.ledger.recordExport(sampleExport({ accepted: 1, maxAgeDays: 3 }));

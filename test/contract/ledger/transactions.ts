@@ -9,6 +9,11 @@ export function transactionPromises(bench: LedgerBench): void {
   const start = (command: string) => bench.ledger.startRun({ ...STAMP, command });
 
   describe("a transaction", () => {
+    test("a whole ledger finds nothing wrong with itself", async () => {
+      await planBatch(bench.ledger, sampleAttempt(0));
+      expect(await bench.ledger.checkIntegrity()).toEqual([]);
+    });
+
     test("commits what was written across awaits, and gives its result", async () => {
       const result = await bench.ledger.transaction(async () => {
         await start("a");

@@ -122,7 +122,8 @@ CREATE TABLE break_settled (
 ) STRICT;
 `;
 
-const refuseChange = (table: string): string => `
+/** The database itself refuses to change or delete a row of this table. */
+export const refuseChange = (table: string): string => `
 CREATE TRIGGER ${table}_is_never_updated BEFORE UPDATE ON ${table}
 BEGIN SELECT RAISE(ABORT, 'a fact in "${table}" is never changed'); END;
 CREATE TRIGGER ${table}_is_never_deleted BEFORE DELETE ON ${table}

@@ -5,6 +5,7 @@
 import type { Database } from "better-sqlite3";
 import { Problem } from "../../../domain/problem.ts";
 import { facts } from "./0001-facts.ts";
+import { exportArchived } from "./0002-export-archived.ts";
 
 export interface Migration {
   /** 1, 2, 3, … */
@@ -12,7 +13,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [facts];
+export const MIGRATIONS: readonly Migration[] = [facts, exportArchived];
 
 /**
  * Each missing step and its row are committed together, so a step is never half applied nor applied twice.
