@@ -4,13 +4,17 @@
  */
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
+import { type BreakCode, isMismatch } from "../domain/break.ts";
+import type { Instant } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
-import { type KnownAttempt, type ResultRow, reconcileRow } from "../domain/reconcile.ts";
-import type { AttemptRecord, BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
+import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
+import type { BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
 import { readResults } from "../profiles/decode.ts";
+import { archiveBatches } from "./archive-batches.ts";
 import { closeOverdue, closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
+import { KnownAttempts } from "./known-attempts.ts";
 import { passStep } from "./steps.ts";
 
 export interface Reconciliation {
@@ -31,18 +35,50 @@ interface Counts {
 
 /** Applies the given files (archived first), or every collected file that was not applied yet. */
 export async function reconcile(context: PipelineContext, given: readonly string[] = []): Promise<Reconciliation> {
+  await archivePlanned(context);
   passStep("reconcile.begun");
   const files = given.length > 0 ? await archiveGiven(context, given) : await notApplied(context);
   return applyFiles(context, files);
 }
 
-/** Applies files again that were collected since an instant: after a person settled what their rows ran into. */
-export async function reconcileAgain(context: PipelineContext, sinceRecordedAt: number): Promise<Reconciliation> {
-  const files = (await context.ledger.resultFiles()).filter((file) => file.recordedAt >= sinceRecordedAt);
-  return applyFiles(
+/** A result may make a planned batch uncertain; its bytes and control totals must exist before that. */
+async function archivePlanned(context: PipelineContext): Promise<void> {
+  const unfinished = await context.ledger.batches("unfinished");
+  await archiveBatches(
     context,
-    files.filter((file) => file.state === "collected"),
+    unfinished.filter((batch) => batch.state === "planned"),
   );
+}
+
+/** Orders of the batch that result files collected since then have a word on, applied or not. */
+export async function findOrdersShown(
+  context: PipelineContext,
+  batchId: number,
+  sinceRecordedAt: Instant,
+): Promise<string[]> {
+  const shown = new Set<string>();
+  for (const file of await collectedSince(context, sinceRecordedAt)) {
+    for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
+      const rows = lines.filter((line): line is ResultRow => !("malformed" in line));
+      const known = await KnownAttempts.load(context, rows);
+      for (const row of rows) {
+        const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
+        const spokenOf = verdict.verdict === "applied" ? verdict.attempt : verdict.verdict === "break" && verdict.found;
+        if (spokenOf && spokenOf.batchId === batchId) shown.add(spokenOf.orderId);
+      }
+    }
+  }
+  return [...shown];
+}
+
+async function collectedSince(context: PipelineContext, sinceRecordedAt: Instant): Promise<ResultFileRecord[]> {
+  const files = await context.ledger.resultFiles();
+  return files.filter((file) => file.state === "collected" && file.recordedAt >= sinceRecordedAt);
+}
+
+/** Applies files again that were collected since an instant: after a person settled what their rows ran into. */
+export async function reconcileAgain(context: PipelineContext, sinceRecordedAt: Instant): Promise<Reconciliation> {
+  return applyFiles(context, await collectedSince(context, sinceRecordedAt));
 }
 
 async function applyFiles(context: PipelineContext, files: readonly ResultFileRecord[]): Promise<Reconciliation> {
@@ -113,6 +149,7 @@ function unreadable(path: string, why: string): Problem {
 
 async function applyFile(context: PipelineContext, file: ResultFileRecord): Promise<Counts> {
   const { ledger } = context;
+  const met = await contradictionsMet(context);
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
@@ -121,7 +158,7 @@ async function applyFile(context: PipelineContext, file: ResultFileRecord): Prom
       const malformed = lines.filter((line) => "malformed" in line);
       counts.rows += lines.length;
       const breaks = malformed.map(({ line, malformed: why }) => malformedBreak(context, file, line, why));
-      await applyRows(context, file, rows, counts, breaks);
+      await applyRows(context, file, rows, { counts, breaks, met });
       passStep("reconcile.rows_applied");
     }
     if (file.applied === undefined) {
@@ -133,12 +170,24 @@ async function applyFile(context: PipelineContext, file: ResultFileRecord): Prom
   });
 }
 
+/**
+ * The same words again are the same contradiction, whatever a person made of them since: a mismatch that was settled would
+ * otherwise come back as a conflict with the settlement.
+ */
+async function contradictionsMet(context: PipelineContext): Promise<ReadonlySet<string>> {
+  const breaks = await context.ledger.breaks("all");
+  return new Set(breaks.filter((found) => isContradiction(found.code)).map((found) => found.fingerprint));
+}
+
+function isContradiction(code: BreakCode): boolean {
+  return code === "conflicting_outcome" || isMismatch(code);
+}
+
 async function applyRows(
   context: PipelineContext,
   file: ResultFileRecord,
   rows: readonly ResultRow[],
-  counts: Counts,
-  breaks: NewBreak[],
+  { counts, breaks, met }: { counts: Counts; breaks: NewBreak[]; met: ReadonlySet<string> },
 ): Promise<void> {
   const known = await KnownAttempts.load(context, rows);
   const outcomes: NewOutcome[] = [];
@@ -149,6 +198,10 @@ async function applyRows(
         counts.repeated += 1;
         break;
       case "break":
+        if (isContradiction(verdict.found.code) && met.has(verdict.found.fingerprint)) {
+          counts.repeated += 1;
+          break;
+        }
         breaks.push({ ...verdict.found, ...stamp(context) });
         if (verdict.makesUncertain) await settleBatch(context, known, verdict.found.batchId, "uncertain", row);
         break;
@@ -211,58 +264,4 @@ function malformedBreak(context: PipelineContext, file: ResultFileRecord, line: 
     attemptId: undefined,
     batchId: undefined,
   };
-}
-
-/** The attempts that a page of rows may belong to, kept up to date while the page is applied. */
-class KnownAttempts {
-  readonly #byOrder: Map<string, KnownAttempt[]>;
-  readonly #all: Map<number, KnownAttempt>;
-
-  private constructor(attempts: readonly KnownAttempt[]) {
-    this.#all = new Map(attempts.map((attempt) => [attempt.attemptId, attempt]));
-    this.#byOrder = Map.groupBy(attempts, (attempt) => attempt.orderId);
-  }
-
-  static async load(context: PipelineContext, rows: readonly ResultRow[]): Promise<KnownAttempts> {
-    const orderIds = [...new Set(rows.map((row) => row.orderId).filter((id) => id !== ""))];
-    const sessionKeys = [...new Set(rows.map((row) => row.sessionKey).filter((key) => key !== ""))];
-    const attempts = await context.ledger.findAttemptsForResults({ orderIds, sessionKeys });
-    const uploaded = new Map<number, boolean>();
-    for (const { batchId, batchState } of attempts) {
-      if (batchState === "delivered" || uploaded.has(batchId)) continue;
-      const events = await context.ledger.batchEvents(batchId);
-      uploaded.set(
-        batchId,
-        events.some((event) => event.state === "uploaded"),
-      );
-    }
-    return new KnownAttempts(attempts.map((attempt) => toKnown(attempt, uploaded.get(attempt.batchId) ?? true)));
-  }
-
-  candidatesFor(row: ResultRow): KnownAttempt[] {
-    const ofOrder = this.#byOrder.get(row.orderId) ?? [];
-    if (ofOrder.length > 0 || row.sessionKey === "") return ofOrder.map((attempt) => this.#current(attempt));
-    const bySession = [...this.#all.values()].filter((attempt) => attempt.sessionKey === row.sessionKey);
-    return bySession;
-  }
-
-  learn(attemptId: number, outcome: KnownAttempt["outcomes"][number], sessionKey: string): void {
-    const attempt = this.#all.get(attemptId);
-    if (!attempt) return;
-    const learned = sessionKey === "" ? attempt.sessionKey : (attempt.sessionKey ?? sessionKey);
-    this.#all.set(attemptId, { ...attempt, outcomes: [...attempt.outcomes, outcome], sessionKey: learned });
-  }
-
-  setBatchState(batchId: number, batchState: KnownAttempt["batchState"]): void {
-    for (const [id, attempt] of this.#all)
-      if (attempt.batchId === batchId) this.#all.set(id, { ...attempt, batchState });
-  }
-
-  #current(attempt: KnownAttempt): KnownAttempt {
-    return this.#all.get(attempt.attemptId) ?? attempt;
-  }
-}
-
-function toKnown(attempt: AttemptRecord, batchWasUploaded: boolean): KnownAttempt {
-  return { ...attempt, batchWasUploaded };
 }

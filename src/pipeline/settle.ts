@@ -1,11 +1,11 @@
 /** `settle`: a person's word, with a reason, where evidence is missing. It is recorded for ever, and sends nothing itself. */
-import { foldState, isLegalMove, type OutcomeStatus } from "../domain/outcome.ts";
+import { foldState, isLegalMove, type OutcomeStatus, wasRescued } from "../domain/outcome.ts";
 import { Problem } from "../domain/problem.ts";
 import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.ts";
 import { currentBatch } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
-import { type Reconciliation, reconcileAgain } from "./reconcile.ts";
+import { findOrdersShown, type Reconciliation, reconcileAgain } from "./reconcile.ts";
 import { releaseUndelivered } from "./release.ts";
 import { passStep } from "./steps.ts";
 
@@ -36,6 +36,7 @@ export async function settleBatch(
       hint: "Nothing was changed. Only a batch whose delivery cannot be proven is settled by a person.",
     });
   }
+  if (verdict === "not_delivered") await refuseIfShown(context, batch);
   const detail = `settled as ${verdict === "delivered" ? "delivered" : "not delivered"}: ${reason}`;
   passStep("settle.begun");
   const outcome = await context.ledger.transaction(async () => {
@@ -57,6 +58,21 @@ export async function settleBatch(
     released: outcome?.released ?? [],
     reconciliation,
   };
+}
+
+/** A provider that has a word on an order has the order: sending it again could charge twice. */
+async function refuseIfShown(context: PipelineContext, batch: BatchRecord): Promise<void> {
+  const shown = await findOrdersShown(context, batch.batchId, await plannedAt(context, batch));
+  const [first] = shown;
+  if (first === undefined) return;
+  const more = shown.length > 1 ? ` and ${shown.length - 1} more` : "";
+  throw new Problem(
+    "usage",
+    `the provider has shown results for order ${first}${more} of this batch: it has the file`,
+    {
+      hint: "Nothing was changed. Settle it with --delivered; what the provider really lacks ends by its window.",
+    },
+  );
 }
 
 /**
@@ -103,7 +119,7 @@ async function appendWord(
     });
   }
   const state = foldState(attempt.outcomes.map((outcome) => outcome.status));
-  if (state === as) return;
+  if (state === as || (as === "rescued" && wasRescued(state))) return;
   if (!isLegalMove(state, as)) {
     throw new Problem("usage", `order ${found.orderId} is ${state}, and ${state} cannot become ${as}`, {
       hint: "Nothing was changed. Settle without --as to close the finding and leave the rebill as it is.",

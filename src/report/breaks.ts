@@ -1,7 +1,7 @@
 /** What was found and is open, what is new among it, and what a person settled: each with what to do and what to type. */
 import { BREAK_CODES, type BreakCode, NEXT_ACTION } from "../domain/break.ts";
 import { formatInstant, type Instant } from "../domain/instant.ts";
-import type { OutcomeStatus } from "../domain/outcome.ts";
+import type { OutcomeStatus, RebillState } from "../domain/outcome.ts";
 import type { FoundBreak } from "../domain/reconcile.ts";
 import { countByCode, type OpenFinding, openFindings, type Pages } from "./findings.ts";
 import { PLAIN, type Style, wrap } from "./layout.ts";
@@ -30,6 +30,8 @@ export interface BreaksInput {
   readonly derived: Pages<FoundBreak>;
   /** Batches by number: a batch is settled by its name. */
   readonly batchNames: ReadonlyMap<number, string>;
+  /** By attempt, of the rebills that breaks are about; missing: nothing came for it yet. */
+  readonly states?: ReadonlyMap<number, RebillState>;
   /** Found at or after this wall-clock instant is new: the start of the last run. Undefined: all are. */
   readonly newSince: Instant | undefined;
 }
@@ -61,7 +63,7 @@ export async function listBreaks(input: BreaksInput): Promise<BreakList> {
       isNew: since === undefined || since >= (input.newSince ?? Number.NEGATIVE_INFINITY),
       ...(since === undefined ? {} : { recordedAt: since }),
       nextAction: NEXT_ACTION[found.code],
-      settleCommands: settleCommands(found, input.merchant, input.batchNames),
+      settleCommands: settleCommands(found, input.merchant, input.batchNames, input.states?.get(found.attemptId ?? 0)),
     };
   });
   const isSettled = (found: ListedBreak): found is BreakList["settled"][number] => found.settled !== undefined;

@@ -1,5 +1,7 @@
 /** `breaks`: what does not add up, with the next action for each. */
+import { foldState, type RebillState } from "../../domain/outcome.ts";
 import { findSilence } from "../../domain/silence.ts";
+import type { BreakRecord, Ledger } from "../../ledger/ledger.ts";
 import { breaksDocument, listBreaks, renderBreaksText } from "../../report/breaks.ts";
 import { defineCommand } from "../command.ts";
 import { silenceFacts } from "../make-report.ts";
@@ -19,9 +21,11 @@ export const command = defineCommand({
         const { ledger } = open;
         const batches = await ledger.batches("all");
         const runs = await ledger.runs();
+        const breaks = await ledger.breaks("all");
         const list = await listBreaks({
           merchant: merchant.id,
-          breaks: await ledger.breaks("all"),
+          breaks,
+          states: await statesOf(ledger, breaks),
           derived: findSilence(await silenceFacts(open), context.clock.now()),
           batchNames: new Map(batches.map((batch) => [batch.batchId, batch.name])),
           newSince: runs.at(-1)?.recordedAt,
@@ -35,3 +39,14 @@ export const command = defineCommand({
       }),
     ),
 });
+
+/** Of the rebills that open breaks are about: what may still be said of them depends on it. */
+async function statesOf(ledger: Ledger, breaks: readonly BreakRecord[]): Promise<Map<number, RebillState>> {
+  const orderIds = [
+    ...new Set(breaks.filter((found) => !found.settled && found.attemptId).map((found) => found.orderId)),
+  ];
+  const attempts = await ledger.findAttemptsForResults({ orderIds, sessionKeys: [] });
+  return new Map(
+    attempts.map(({ attemptId, outcomes }) => [attemptId, foldState(outcomes.map(({ status }) => status))]),
+  );
+}
