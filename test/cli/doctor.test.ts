@@ -69,19 +69,23 @@ describe.runIf(openSshMissing() === undefined)("doctor", () => {
   });
 
   it("names the folder that is missing, and still looks at the other", async () => {
-    const { status, checks } = await look({ sftp: { inbound: "/no/such/inbound" } });
+    const { status, checks } = await look({ sftp: { inbound: "/no/such/inbound" } }, "--write");
     expect(status).toBe(11);
     expect(checks["inbound"]).toMatchObject({ status: "fail", message: expect.stringContaining("/no/such/inbound") });
     expect(checks["outbound"]).toMatchObject({ status: "ok" });
+    expect(checks["rename"]).toBeUndefined();
   });
 
   it("says that nobody answers, and that a name leads nowhere", async () => {
     const silent = await look({ sftp: { port: 1 } });
     expect(silent.status).toBe(10);
     expect(silent.checks["host key"]).toMatchObject({ status: "fail" });
+    // One cause, one line: what cannot be known for the same reason is not told again.
+    expect(silent.checks["login"]).toBeUndefined();
     const nameless = await look({ sftp: { host: "no-such-host.invalid" } });
     expect(nameless.status).toBe(10);
     expect(nameless.checks["name"]).toMatchObject({ status: "fail" });
+    expect(nameless.checks["host key"]).toBeUndefined();
   });
 
   it("finds a missing inbox, and shows the ledger once there is one", async () => {
