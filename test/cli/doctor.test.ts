@@ -125,6 +125,7 @@ describe.runIf(openSshMissing() === undefined)("doctor", () => {
   });
 
   it("shows the config in force without its secrets", async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the config's own way to name a variable
     const folder = await shared.make({ acme: { sftp: { private_key: undefined, password: "${SFTP_PASSWORD}" } } });
     const { status, stdout } = await folder.rescue(["doctor", "--show-config"], { env: { SFTP_PASSWORD: "hunter2!" } });
     expect(status).toBe(0);
