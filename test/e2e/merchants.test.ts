@@ -1,8 +1,9 @@
 /** Several merchants in one config: each for itself, and the worst status for all. */
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { exists, exportOf, type Json, resultsOf, shareServer } from "../support/e2e.ts";
+import { exists, exportOf, resultsOf, shareServer } from "../support/e2e.ts";
 import { openSshMissing } from "../support/openssh.ts";
+import type { Json } from "../support/rescue.ts";
 
 const missing = openSshMissing();
 

@@ -1,70 +1,14 @@
-/** What comes back, in every shape that providers send it: what is applied, what is a break, and that the money adds up. */
-import { appendFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** What the provider's words do to each rebill: applied, repeated or a break; and the money adds up after every file. */
 import { describe, expect, test } from "vitest";
-import {
-  exportOf,
-  type Json,
-  type MerchantFolder,
-  RESULT_HEADER,
-  type ResultRow,
-  resultsOf,
-  shareServer,
-} from "../support/e2e.ts";
+import { exportOf, type ResultRow, resultsOf, shareServer } from "../support/e2e.ts";
 import { openSshMissing } from "../support/openssh.ts";
+import type { Json } from "../support/rescue.ts";
+import { apply, expectBalanced, nextRun, partsOf, sentFive } from "../support/results.ts";
 
 const missing = openSshMissing();
 
-const PARTS = ["rescued", "pending", "unrescued", "cancelled", "unaccounted"] as const;
-
-/** submitted = the sum of its parts, in count and in amount, reckoned here and not taken from `balanced`. */
-function expectBalanced(report: Json): void {
-  for (const entry of report["currencies"]) {
-    const sum = (figure: (part: Json) => bigint) => PARTS.reduce((total, part) => total + figure(entry[part]), 0n);
-    expect(sum((part) => BigInt(part["count"]))).toBe(BigInt(entry.submitted.count));
-    expect(sum((part) => BigInt(part["amount_minor"]))).toBe(BigInt(entry.submitted.amount_minor));
-    expect(entry.balanced).toBe(true);
-  }
-}
-
-/** `{"rescued":"1/1999"}`: count and amount of the parts that are not empty. */
-function partsOf(report: Json, currency = "USD"): Record<string, string> {
-  const entry = report["currencies"].find((each: Json) => each["currency"] === currency);
-  const named = [...PARTS, "refunded", "charged_back"].map((part) => [part, entry[part]] as const);
-  return Object.fromEntries(
-    named
-      .filter(([, { count }]) => count > 0)
-      .map(([part, { count, amount_minor }]) => [part, `${count}/${amount_minor}`]),
-  );
-}
-
 describe.skipIf(missing !== undefined)("results", () => {
   const shared = shareServer();
-
-  /** Five rebills of USD 19.99 that were delivered: o-1 … o-5. */
-  async function sentFive(): Promise<MerchantFolder> {
-    const merchant = await shared.make();
-    const rows = [1, 2, 3, 4, 5].map((number) => ({ order: `o-${number}` }));
-    expect((await merchant.rescue(["submit", await merchant.writeExport("a.csv", exportOf(rows))])).status).toBe(0);
-    return merchant;
-  }
-
-  async function nextRun(merchant: MerchantFolder, ...args: string[]) {
-    const ran = await merchant.rescue(["run", "--json", ...args]);
-    const [document = {}] = ran.documents;
-    expectBalanced(document["report"]);
-    return { status: ran.status, document, report: document["report"], reconciliation: document["reconciliation"] };
-  }
-
-  /** Given from the local disk: for what does not depend on how it came. */
-  async function apply(merchant: MerchantFolder, name: string, content: string | readonly ResultRow[]) {
-    const path = join(merchant.folder, name);
-    await writeFile(path, typeof content === "string" ? content : resultsOf(content as ResultRow[]));
-    const applied = await merchant.rescue(["reconcile", path, "--json"]);
-    const report = (await merchant.rescue(["report", "--json"])).documents[0] ?? {};
-    if (applied.documents.length > 0) expectBalanced(report);
-    return { ...applied, document: applied.documents[0] ?? {}, report };
-  }
 
   test("every word of the provider lands where it belongs, and money of several currencies stays apart", async () => {
     const merchant = await shared.make();
@@ -118,7 +62,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("cumulative files, the same file again, and rows in another order are repeated and change nothing", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     const day1: ResultRow[] = [
       { order: "o-1", status: "APPROVED" },
       { order: "o-2", status: "PENDING" },
@@ -137,7 +81,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("what contradicts, what is unknown, and what does not match are breaks, each once, and nothing is overwritten", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     const rows: ResultRow[] = [
       { order: "o-1", status: "APPROVED" },
       { order: "o-1", status: "DECLINED" },
@@ -181,7 +125,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("breaks are settled by a person with a reason: as what really happened, or left as they are", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     await apply(merchant, "r.csv", [
       { order: "o-1", status: "APPROVED", amount: "2000" },
       { order: "stranger", status: "APPROVED" },
@@ -226,7 +170,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("refunds carry their own amount, in parts, also before their rescue was heard of; more than was rescued is a break", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
 
     const applied = await apply(merchant, "r.csv", [
       { order: "o-1", status: "APPROVED" },
@@ -248,7 +192,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("late money is applied and a break", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     const late = await apply(merchant, "r.csv", [{ order: "o-1", status: "APPROVED", at: "2026-12-11T05:00:01Z" }]);
 
     expect(late.status).toBe(3);
@@ -257,7 +201,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("silence to the end of the window and its grace of two days is presumed unrescued, whenever the report is made", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     await apply(merchant, "r.csv", [{ order: "o-1", status: "APPROVED" }]);
     const reportAt = async (asOf: string) =>
       (await merchant.rescue(["report", "--json", "--as-of", asOf])).documents[0] ?? {};
@@ -279,7 +223,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("a new decline after an unrescued one is a new attempt, and old words do not touch it", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     await apply(merchant, "r1.csv", [{ order: "o-1", status: "DECLINED" }]);
     const again = [{ order: "o-1", transaction: "t-new", declinedAt: "2026-12-20T05:00:00Z" }];
     const night = ["--as-of", "2026-12-20T06:00:00Z"];
@@ -302,7 +246,7 @@ describe.skipIf(missing !== undefined)("results", () => {
   });
 
   test("declined again while it is held: skipped, and a break that says so", async () => {
-    const merchant = await sentFive();
+    const merchant = await sentFive(shared);
     const retried = exportOf([
       { order: "o-1", transaction: "t-retry" },
       { order: "o-new", transaction: "t-o-2" },
@@ -317,110 +261,5 @@ describe.skipIf(missing !== undefined)("results", () => {
       breaks_by_code: { retried_while_held: 1 },
       open: [{ order_id: "o-1" }],
     });
-  });
-
-  test("columns in another order, extra ones, quotes, a mark and CRLF are read; damaged rows cost themselves only", async () => {
-    const merchant = await sentFive();
-    const lines = [
-      "message,note,amount,status,currency,processedAtUtc,orderSessionKey,responseCode,orderId",
-      '"said ""yes"", twice",x,1999,approved,USD,2026-11-21T10:00:00Z,k1,00,o-1',
-      ",x,19.99,APPROVED,USD,2026-11-21T10:00:00Z,k2,00,o-2",
-      ",x,1999,APPROVED,USD,tomorrow,k3,00,o-3",
-      ",x,1999,APPROVED,USD,2026-11-21T10:00:00Z,k4,00",
-      '"line\r\nbreak",x,1999,DECLINED,USD,2026-11-21T10:00:00Z,k5,05,o-5',
-      ",x,1999,,USD,2026-11-21T10:00:00Z,k4,00,o-4",
-    ];
-
-    const applied = await apply(merchant, "r.csv", `\ufeff${lines.join("\r\n")}\r\n`);
-
-    expect(applied.status).toBe(3);
-    expect(applied.document).toMatchObject({ rows: 6, applied: 2, breaks_by_code: { malformed_result: 4 } });
-    expect(applied.document["breaks"].map(({ line }: Json) => line)).toEqual([3, 4, 5, 8]);
-    expect(partsOf(applied.report)).toEqual({ rescued: "1/1999", unrescued: "1/1999", pending: "3/5997" });
-    const told = await merchant.rescue(["explain", "o-1"]);
-    expect(told.stdout).toContain("the word was approved");
-    expect(told.stdout).toContain('said "yes", twice');
-  });
-
-  test("half-written files are left for later, what is no result file goes to quarantine, and neither is counted", async () => {
-    const merchant = await sentFive();
-    const whole = resultsOf([
-      { order: "o-1", status: "APPROVED" },
-      { order: "o-2", status: "DECLINED" },
-    ]);
-    await writeFile(join(merchant.outbound, "half.csv"), whole.slice(0, -20));
-    await writeFile(join(merchant.outbound, "empty.csv"), "");
-    await writeFile(join(merchant.outbound, "page.csv"), "<html>\n<body>504</body>\n");
-    await writeFile(join(merchant.outbound, "readme.txt"), "not for us\n");
-
-    const first = await nextRun(merchant);
-    await appendFile(join(merchant.outbound, "half.csv"), whole.slice(-20));
-    const second = await nextRun(merchant);
-    const third = await nextRun(merchant);
-
-    const states = ({ document }: { document: Json }) =>
-      Object.fromEntries(document["collection"].files.map(({ name, state }: Json) => [name, state]));
-    expect(states(first)).toEqual({ "half.csv": "not_ready", "empty.csv": "not_ready", "page.csv": "quarantined" });
-    expect(first.status).toBe(3);
-    expect(first.report.breaks_by_code).toEqual({ malformed_result: 1 });
-    expect(partsOf(first.report)).toEqual({ pending: "5/9995" });
-    expect(states(second)).toMatchObject({ "half.csv": "collected", "page.csv": "seen" });
-    expect(partsOf(second.report)).toEqual({ rescued: "1/1999", unrescued: "1/1999", pending: "3/5997" });
-    expect(states(third)).toMatchObject({ "half.csv": "seen" });
-    expect(third.reconciliation).toMatchObject({ rows: 0, applied: 0, repeated: 0 });
-  });
-
-  test("a last row without a newline is taken once the file has rested; a person may vouch for it at once", async () => {
-    const merchant = await sentFive();
-    const text = resultsOf([{ order: "o-1", status: "APPROVED" }]).trimEnd();
-    await writeFile(join(merchant.outbound, "r.csv"), text);
-
-    const waited = await merchant.rescue(["collect", "--json"]);
-    const given = await apply(merchant, "r-given.csv", text);
-
-    expect(waited.documents[0]?.["files"]).toMatchObject([{ name: "r.csv", state: "not_ready" }]);
-    expect(given.document).toMatchObject({ rows: 1, applied: 1 });
-  });
-
-  test("the same name with other bytes is read again; with the same bytes it is seen", async () => {
-    const merchant = await sentFive();
-    await merchant.writeResults("results.csv", resultsOf([{ order: "o-1", status: "PENDING" }]));
-    const first = await nextRun(merchant);
-    await merchant.writeResults("results.csv", resultsOf([{ order: "o-1", status: "APPROVED" }]));
-    const second = await nextRun(merchant);
-
-    expect(first.reconciliation).toMatchObject({ rows: 1, applied: 1 });
-    expect(second.reconciliation).toMatchObject({ files: ["results.csv"], rows: 1, applied: 1 });
-    expect(partsOf(second.report)).toEqual({ rescued: "1/1999", pending: "4/7996" });
-  });
-
-  test("matched by the session key where the order id is blank, once it was learned", async () => {
-    const merchant = await sentFive();
-    await apply(merchant, "r1.csv", [{ order: "o-1", session: "key-1", status: "PENDING" }]);
-    const matched = await apply(merchant, "r2.csv", [{ order: "", session: "key-1", status: "APPROVED" }]);
-
-    expect(matched.document).toMatchObject({ applied: 1, breaks: [] });
-    expect(partsOf(matched.report)).toEqual({ rescued: "1/1999", pending: "4/7996" });
-  });
-
-  test("a result file that was due and did not come is a finding; so is a night without a run", async () => {
-    const merchant = await shared.make({ acme: { results_due: ["15:00Z"], expect_run_by: "07:00" } });
-    await merchant.writeExport("a.csv", exportOf([{ order: "o-1" }]));
-    await nextRun(merchant);
-
-    const nextDay = await nextRun(merchant, "--as-of", "2026-11-22T08:00:00Z");
-
-    expect(nextDay.status).toBe(3);
-    expect(nextDay.report.breaks_by_code).toMatchObject({ night_missed: 2, result_file_missing: 2 });
-  });
-
-  test("a file that is no result file is refused where it was given: 2, and nothing is applied", async () => {
-    const merchant = await sentFive();
-    const refused = await apply(merchant, "x.csv", "who,knows\n1,2\n");
-
-    expect(refused.status).toBe(2);
-    expect(refused.errors[0]).toMatchObject({ code: "export_unreadable", exit_status: 2 });
-    expect(partsOf(refused.report)).toEqual({ pending: "5/9995" });
-    expect((await apply(merchant, "h.csv", `${RESULT_HEADER}\n`)).document).toMatchObject({ rows: 0, applied: 0 });
   });
 });

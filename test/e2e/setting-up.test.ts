@@ -3,8 +3,9 @@ import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { exists, exportOf, exportOfCount, rescue, resultsOf, shareServer, startRescue } from "../support/e2e.ts";
+import { exists, exportOf, exportOfCount, resultsOf, shareServer } from "../support/e2e.ts";
 import { openSshMissing } from "../support/openssh.ts";
+import { rescue, startRescue } from "../support/rescue.ts";
 
 const missing = openSshMissing();
 
