@@ -82,7 +82,7 @@ export async function writeReportFiles(open: OpenMerchant, report: Report, now: 
     "report.html": renderReportHtml(report, { places }),
     "report.csv": renderReportCsv(report),
     "report.json": jsonLine(reportEnvelope(report)),
-    "holds.csv": await collectText(holdsCsv(listHolds(input))),
+    "holds.csv": await collectText(holdsCsv(listHolds(input), report.merchant)),
   };
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -17,6 +17,7 @@ import { type Night, runNight } from "./run-merchant.ts";
 import { statusOfCollection, statusOfSubmission } from "./statuses.ts";
 import {
   describeCollection,
+  describeOpen,
   describeReconciliation,
   describeSubmission,
   explainSubmission,
@@ -117,11 +118,14 @@ function detailsOf(night: ReportedNight): string {
   return `${lines.join("\n")}\n`;
 }
 
-function verdictOf({ report, submission }: ReportedNight): string {
+/** What did not happen comes first: under --quiet it is all that a person reads. */
+function verdictOf({ report, submission, problems }: ReportedNight): string {
   const open = Object.values(report.breaksByCode).reduce((sum, count) => sum + (count ?? 0), 0);
   const rejected = submission.exports.reduce((sum, taken) => sum + taken.rejected, 0);
   const money = report.currencies.map(answerOf);
   return [
+    ...describeOpen(submission.batches),
+    ...(problems.length > 0 ? ["not everything could be looked at"] : []),
     ...(money.length > 0 ? money : ["nothing was submitted yet"]),
     ...(rejected > 0 ? [`${formatNumberOf(rejected, "row")} rejected`] : []),
     ...(open > 0 ? [`${formatNumberOf(open, "break")} open, see rescue breaks`] : []),

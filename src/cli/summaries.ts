@@ -1,5 +1,6 @@
 /** What the verbs did, in sentences for a person: what went, what did not and why, and what to do next. */
 import { basename } from "node:path";
+import { isUnfinished } from "../domain/batch.ts";
 import { MoneyTotals } from "../domain/money.ts";
 import type { Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
@@ -17,12 +18,11 @@ export function describeSubmission(submission: Submission): string {
   const { exports, batches } = submission;
   if (submission.dryRun) return `dry run: ${describeAccepted(exports)}; nothing was sent`;
   const delivered = batches.filter((batch) => batch.state === "delivered");
-  const open = batches.filter((batch) => batch.state !== "delivered" && batch.state !== "failed");
   const parts = [
     delivered.length === 0
       ? "nothing was sent"
       : `${describeBatches(delivered)} delivered in ${formatNumberOf(delivered.length, "batch")}`,
-    ...describeOpen(open),
+    ...describeOpen(batches),
     ...describeRows(exports),
     ...(submission.unreadable.length > 0
       ? [`${formatNumberOf(submission.unreadable.length, "file")} could not be read`]
@@ -50,9 +50,11 @@ function describeBatches(batches: readonly BatchRecord[]): string {
   return `${formatNumberOf(rows, "rebill")}${inBrackets(formatTotals(totals.toArray()))}`;
 }
 
-function describeOpen(batches: readonly BatchRecord[]): string[] {
-  const unproven = batches.filter((batch) => batch.state === "uncertain" || batch.state === "committing");
-  const waiting = batches.filter((batch) => !unproven.includes(batch));
+/** Of these batches, what is not with the provider for sure. */
+export function describeOpen(batches: readonly BatchRecord[]): string[] {
+  const open = batches.filter((batch) => isUnfinished(batch.state));
+  const unproven = open.filter((batch) => batch.state === "uncertain" || batch.state === "committing");
+  const waiting = open.filter((batch) => !unproven.includes(batch));
   return [
     ...(unproven.length > 0 ? [`${describeBatches(unproven)}: delivery not proven, see rescue status`] : []),
     ...(waiting.length > 0 ? [`${describeBatches(waiting)} not sent yet; the next run goes on`] : []),

@@ -18,7 +18,7 @@ import {
 import type { Config } from "./config.ts";
 import { configSchema } from "./config-schema.ts";
 import { type Environment, expandEnvironment, namesVariable } from "./expand.ts";
-import { toConfig } from "./to-config.ts";
+import { toConfig, warnOfSharedResults } from "./to-config.ts";
 
 /** Problem `config_invalid` with every issue, each with its path and line; none repeats a value. */
 export async function loadConfig(path: string, env: Environment): Promise<Config> {
@@ -29,7 +29,11 @@ export async function loadConfig(path: string, env: Environment): Promise<Config
   const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
   if (document.issues.length > 0) throw documentProblem("config_invalid", file, document.issues);
   const config = buildConfig(document, file, env);
-  return { ...config, path: file, warnings: await findWarnings(document.value, file) };
+  return {
+    ...config,
+    path: file,
+    warnings: [...(await findWarnings(document.value, file)), ...warnOfSharedResults(config.merchants)],
+  };
 }
 
 function buildConfig(document: PlainDocument, file: string, env: Environment): Omit<Config, "path" | "warnings"> {

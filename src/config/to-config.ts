@@ -117,7 +117,7 @@ function reportShared(merchants: readonly MerchantConfig[], { report }: Surround
   const shared: [(merchant: MerchantConfig) => string, DocumentPath, string][] = [
     [({ id }) => id.toLowerCase(), [], "has the same id but for letter case, so on many disks the same folder, as"],
     [({ inbox }) => inbox, ["inbox"], "is also the inbox of"],
-    [remoteInbound, ["sftp", "inbound"], "is the same folder of the same account as that of"],
+    [remotePlace, ["mid"], "sends under the same mid into the same folder as"],
   ];
   for (const [keyOf, path, words] of shared) {
     const first = new Map<string, string>();
@@ -130,6 +130,20 @@ function reportShared(merchants: readonly MerchantConfig[], { report }: Surround
   }
 }
 
-function remoteInbound({ sftp: { host, port, username, inbound } }: MerchantConfig): string {
-  return JSON.stringify([host.toLowerCase(), port, username, inbound]);
+/** Batch names hold the mid: with another one, two merchants may share a folder. */
+function remotePlace({ mid, sftp: { host, port, username, inbound } }: MerchantConfig): string {
+  return JSON.stringify([host.toLowerCase(), port, username, inbound, mid]);
+}
+
+/** In a shared outbound folder each merchant finds the other's results, as orders that it never sent. */
+export function warnOfSharedResults(merchants: readonly MerchantConfig[]): string[] {
+  const byFolder = Map.groupBy(merchants, ({ sftp: { host, port, username, outbound } }) =>
+    JSON.stringify([host.toLowerCase(), port, username, outbound]),
+  );
+  return [...byFolder.values()]
+    .filter((sharing) => sharing.length > 1)
+    .map((sharing) => {
+      const ids = sharing.map(({ id }) => id).join(", ");
+      return `merchants ${ids} read the same outbound folder: each will find the others' results as unknown orders`;
+    });
 }

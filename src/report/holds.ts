@@ -152,6 +152,7 @@ function reasonOf({ bucket, state, presumed, reason }: Placement): string {
 }
 
 const HEADER = [
+  "merchant",
   "list",
   "subscription_id",
   "customer_id",
@@ -163,15 +164,17 @@ const HEADER = [
   "reason",
 ];
 
-/** `header: false` for the merchants after the first. */
+/** An order id is unique within its merchant only, so that stands in front. `header: false` for merchants after the first. */
 export async function* holdsCsv(
   pages: Pages<HoldRow>,
+  merchant: string,
   { header = true }: { readonly header?: boolean } = {},
 ): AsyncGenerator<string> {
   if (header) yield csvLines([HEADER]);
   for await (const page of pages) {
     yield csvLines(
       page.map((row) => [
+        merchant,
         row.list,
         row.subscriptionId,
         row.customerId,

@@ -127,16 +127,22 @@ describe("issues", () => {
     },
   );
 
-  test("two merchants do not share an inbox, an account's folder or a data folder", async () => {
+  test("two merchants do not share an inbox, a data folder, or a folder under the same mid", async () => {
     const two = rescueYaml([
       merchant("acme", { inbox: "./in", "sftp.host": "sftp.example.com" }),
       merchant("ACME", { inbox: "in/.", "sftp.host": "SFTP.example.com", "sftp.inbound": "/inbound/" }),
     ]);
     expect(await issuesOf(two)).toEqual([
       "  line 15: merchants.ACME has the same id but for letter case, so on many disks the same folder, as acme",
+      "  line 17: merchants.ACME.mid sends under the same mid into the same folder as acme",
       "  line 19: merchants.ACME.inbox is also the inbox of acme",
-      "  line 25: merchants.ACME.sftp.inbound is the same folder of the same account as that of acme",
     ]);
+    const shared = { "sftp.host": "h", "sftp.outbound": "/out" };
+    const together = await loadText(
+      folder,
+      rescueYaml([merchant("a", { ...shared, mid: "m1" }), merchant("b", { ...shared, mid: "m2" })]),
+    );
+    expect(together.warnings.join()).toContain("merchants a, b read the same outbound folder");
     const apart = await loadText(folder, rescueYaml([merchant("a"), merchant("b")]));
     expect(apart.merchants.map(({ id }) => id)).toEqual(["a", "b"]);
   });

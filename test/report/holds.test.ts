@@ -100,15 +100,17 @@ describe("until when", () => {
 
 describe("the formats", () => {
   test("csv, golden", async () => {
-    const csv = await textOf(holdsCsv(listHolds(inputOf(ATTEMPTS))));
+    const csv = await textOf(holdsCsv(listHolds(inputOf(ATTEMPTS)), "acme"));
     await expect(csv).toMatchFileSnapshot("../../fixtures/reports/holds.csv");
   });
 
   test("csv opens in a spreadsheet without running anything, and has its header even when nobody is on the list", async () => {
-    const csv = await textOf(holdsCsv(listHolds(inputOf([attempt(1, { customerId: "=cmd()" })]))));
+    const csv = await textOf(holdsCsv(listHolds(inputOf([attempt(1, { customerId: "=cmd()" })])), "acme"));
     expect(csv).toContain(",'=cmd(),");
-    expect(await textOf(holdsCsv(listHolds(inputOf([]))))).toMatch(/^list,subscription_id,.*,reason\n$/);
-    expect(await textOf(holdsCsv([], { header: false }))).toBe("");
+    expect(await textOf(holdsCsv(listHolds(inputOf([])), "acme"))).toMatch(
+      /^merchant,list,subscription_id,.*,reason\n$/,
+    );
+    expect(await textOf(holdsCsv([], "acme", { header: false }))).toBe("");
   });
 
   test("json is one line, with the ids as they are", async () => {

@@ -26,7 +26,7 @@ export const command = defineCommand({
         const isJson = context.options.json || format === "json";
         const pieces = isJson
           ? holdsJson(listHolds(input), envelope, input)
-          : holdsCsv(listHolds(input), { header: index === 0 });
+          : holdsCsv(listHolds(input), merchant.id, { header: index === 0 });
         for await (const piece of pieces) await context.speech.result(piece);
       });
     }
