@@ -1,5 +1,6 @@
 /** What every step of a delivery asks of a batch: as it now is, what its bytes are, where its file lies. */
 import { posix } from "node:path";
+import type { Instant } from "../domain/instant.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import type { PipelineContext } from "./context.ts";
 
@@ -17,4 +18,10 @@ export function remotePathOf(inbound: string, name: string): string {
 export function contentOf(batch: BatchRecord): NonNullable<BatchRecord["content"]> {
   if (!batch.content) throw new Error(`batch ${batch.batchId} is ${batch.state} but was never archived`);
   return batch.content;
+}
+
+/** Wall clock: no result of it can be older. */
+export async function plannedAt(context: Pick<PipelineContext, "ledger">, batchId: number): Promise<Instant> {
+  const events = await context.ledger.batchEvents(batchId);
+  return events[0]?.recordedAt ?? 0;
 }

@@ -9,7 +9,6 @@ import type { BatchRecord } from "../ledger/ledger.ts";
 import { batchFileName } from "../profiles/batch-name.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
 import { contentOf, currentBatch, remotePathOf } from "./batch-facts.ts";
-import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
 import { releaseIfTooLate } from "./release.ts";
@@ -171,9 +170,6 @@ async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
     passStep("finish.trigger_created");
   }
   await record(context, batch, "delivered");
-  if (batch.state !== "uncertain") return;
-  await closeUncertainty(context, batch.batchId, "a look at the server proved it");
-  passStep("finish.uncertainty_closed");
 }
 
 /** By their computed paths: a try whose creation was never acknowledged may have left a file as well. */

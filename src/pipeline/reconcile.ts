@@ -8,10 +8,11 @@ import { type BreakCode, isMismatch } from "../domain/break.ts";
 import type { Instant } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
-import type { BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
+import type { BatchFact, BatchRecord, BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
 import { readResults } from "../profiles/decode.ts";
 import { archiveBatches } from "./archive-batches.ts";
+import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeOverdue, closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { KnownAttempts } from "./known-attempts.ts";
@@ -38,7 +39,30 @@ export async function reconcile(context: PipelineContext, given: readonly string
   await archivePlanned(context);
   passStep("reconcile.begun");
   const files = given.length > 0 ? await archiveGiven(context, given) : await notApplied(context);
-  return applyFiles(context, files);
+  const now = await applyFiles(context, files);
+  const waited = await applyWaiting(context);
+  return { ...now, applied: now.applied + waited.applied, breaks: [...now.breaks, ...waited.breaks] };
+}
+
+/**
+ * Rows that ran into an unproven delivery which is proven by now, by a look, another row or a person: their files are
+ * applied again. Its finding is closed after that, so that a run which is cut off in between leaves it to the next one.
+ */
+export async function applyWaiting(context: PipelineContext): Promise<Reconciliation> {
+  const proven: BatchRecord[] = [];
+  for (const { code, batchId } of await context.ledger.breaks("open")) {
+    if (code !== "delivery_uncertain" || batchId === undefined) continue;
+    const batch = await currentBatch(context, batchId);
+    if (batch.state === "delivered") proven.push(batch);
+  }
+  if (proven.length === 0) return { files: [], rows: 0, applied: 0, repeated: 0, breaks: [] };
+  const planned = await Promise.all(proven.map((batch) => plannedAt(context, batch.batchId)));
+  const applied = await applyFiles(context, await collectedSince(context, Math.min(...planned)));
+  for (const batch of proven) {
+    await closeUncertainty(context, batch.batchId, batch.detail || "a look at the server proved it");
+    passStep("reconcile.uncertainty_closed");
+  }
+  return applied;
 }
 
 /** A result may make a planned batch uncertain; its bytes and control totals must exist before that. */
@@ -76,12 +100,10 @@ async function collectedSince(context: PipelineContext, sinceRecordedAt: Instant
   return files.filter((file) => file.state === "collected" && file.recordedAt >= sinceRecordedAt);
 }
 
-/** Applies files again that were collected since an instant: after a person settled what their rows ran into. */
-export async function reconcileAgain(context: PipelineContext, sinceRecordedAt: Instant): Promise<Reconciliation> {
-  return applyFiles(context, await collectedSince(context, sinceRecordedAt));
-}
-
-async function applyFiles(context: PipelineContext, files: readonly ResultFileRecord[]): Promise<Reconciliation> {
+export async function applyFiles(
+  context: PipelineContext,
+  files: readonly ResultFileRecord[],
+): Promise<Reconciliation> {
   const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
   for (const file of files) {
     checkStop(context);
@@ -232,6 +254,17 @@ async function applyRows(
   counts.breaks.push(...recorded);
 }
 
+/** Why a result row changed the state of a batch, in the words of its event. */
+const FOUND_BY_ROW = {
+  delivered: "a result row proves it",
+  uncertain: "the provider has a result for a batch never committed",
+} as const;
+
+/** Applying the same files again records the same state again. */
+export function isFoundByRow(event: Pick<BatchFact, "detail">): boolean {
+  return Object.values(FOUND_BY_ROW).some((words) => event.detail.startsWith(`${words} (line `));
+}
+
 async function settleBatch(
   context: PipelineContext,
   known: KnownAttempts,
@@ -240,8 +273,7 @@ async function settleBatch(
   row: ResultRow,
 ): Promise<void> {
   if (batchId === undefined) return;
-  const detail =
-    state === "delivered" ? "a result row proves it" : "the provider has a result for a batch never committed";
+  const detail = FOUND_BY_ROW[state];
   await context.ledger.recordBatchState(batchId, state, {
     ...stamp(context),
     try: 0,
@@ -249,7 +281,6 @@ async function settleBatch(
   });
   passStep("reconcile.batch_settled");
   known.setBatchState(batchId, state);
-  if (state === "delivered") await closeUncertainty(context, batchId, detail);
 }
 
 function malformedBreak(context: PipelineContext, file: ResultFileRecord, line: number, why: string): NewBreak {

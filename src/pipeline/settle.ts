@@ -2,10 +2,10 @@
 import { foldState, isLegalMove, type OutcomeStatus, wasRescued } from "../domain/outcome.ts";
 import { Problem } from "../domain/problem.ts";
 import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.ts";
-import { currentBatch } from "./batch-facts.ts";
+import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
-import { findOrdersShown, type Reconciliation, reconcileAgain } from "./reconcile.ts";
+import { applyWaiting, findOrdersShown, type Reconciliation } from "./reconcile.ts";
 import { releaseUndelivered } from "./release.ts";
 import { passStep } from "./steps.ts";
 
@@ -43,14 +43,16 @@ export async function settleBatch(
     if (batch.state === "committing") {
       await context.ledger.recordBatchState(batch.batchId, "uncertain", factOf(context, batch, "a person looked"));
     }
-    await closeUncertainty(context, batch.batchId, detail);
-    passStep("settle.uncertainty_closed");
-    if (verdict === "not_delivered") return releaseUndelivered(context, batch, detail);
+    if (verdict === "not_delivered") {
+      await closeUncertainty(context, batch.batchId, detail);
+      passStep("settle.uncertainty_closed");
+      return releaseUndelivered(context, batch, detail);
+    }
     await context.ledger.recordBatchState(batch.batchId, "delivered", factOf(context, batch, detail));
     return undefined;
   });
   passStep("settle.verdict_recorded");
-  const reconciliation = outcome ? undefined : await reconcileAgain(context, await plannedAt(context, batch));
+  const reconciliation = outcome ? undefined : await applyWaiting(context);
   passStep("settle.batch_done");
   return {
     batch: await currentBatch(context, batch.batchId),
@@ -62,7 +64,7 @@ export async function settleBatch(
 
 /** A provider that has a word on an order has the order: sending it again could charge twice. */
 async function refuseIfShown(context: PipelineContext, batch: BatchRecord): Promise<void> {
-  const shown = await findOrdersShown(context, batch.batchId, await plannedAt(context, batch));
+  const shown = await findOrdersShown(context, batch.batchId, await plannedAt(context, batch.batchId));
   const [first] = shown;
   if (first === undefined) return;
   const more = shown.length > 1 ? ` and ${shown.length - 1} more` : "";
@@ -133,9 +135,4 @@ async function appendWord(
 
 function factOf(context: PipelineContext, batch: BatchRecord, detail: string) {
   return { ...stamp(context), try: batch.tries, detail };
-}
-
-async function plannedAt(context: PipelineContext, batch: BatchRecord): Promise<number> {
-  const events = await context.ledger.batchEvents(batch.batchId);
-  return events[0]?.recordedAt ?? 0;
 }

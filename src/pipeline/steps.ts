@@ -64,7 +64,6 @@ export const STEPS = [
 
   "finish.begun",
   "finish.trigger_created",
-  "finish.uncertainty_closed",
   "deliver.done",
 
   "recover.begun",
@@ -101,6 +100,8 @@ export const STEPS = [
   "reconcile.rows_applied",
   "reconcile.marked_applied",
   "reconcile.file_applied",
+  /** The result rows that waited for a proof of their delivery were applied before. */
+  "reconcile.uncertainty_closed",
   "reconcile.done",
   "silence.recorded",
 

@@ -8,6 +8,7 @@ import { archiveBatches } from "./archive-batches.ts";
 import { currentBatch } from "./batch-facts.ts";
 import { checkStop, type PipelineContext } from "./context.ts";
 import { deliverBatch } from "./deliver.ts";
+import { applyWaiting } from "./reconcile.ts";
 import { passStep } from "./steps.ts";
 import { type TakenExport, type TakeOptions, takeExport } from "./take-export.ts";
 
@@ -38,7 +39,11 @@ export async function submit(
   const exports: TakenExport[] = [];
   const unreadable: { file: string; problem: Problem }[] = [];
   passStep("submit.begun");
-  if (!options.dryRun) await delivery.deliverUnfinished();
+  if (!options.dryRun) {
+    await delivery.deliverUnfinished();
+    // What turned up may have had results that waited for it; and what they say decides what may be sent now.
+    if (!context.stop.aborted) await applyWaiting(context);
+  }
   passStep("submit.unfinished_done");
   for (const file of files) {
     if (context.stop.aborted) break;
