@@ -148,15 +148,15 @@ describe.skipIf(missing !== undefined)("after a night with results", () => {
 
     expect(all.status).toBe(0);
     const [header, ...rows] = all.stdout.trimEnd().split(/\r?\n/);
-    expect(header).toBe("list,subscription_id,customer_id,order_id,currency,amount,hold_until,state,reason");
-    expect(rows.map((row) => row.split(",").slice(0, 8).join(",")).toSorted()).toEqual([
-      "hold,s-kwd-odd,c-kwd-odd,kwd-odd,KWD,2.000,,unaccounted",
-      `hold,s-usd-wait,c-usd-wait,usd-wait,USD,0.99,${HELD_UNTIL},pending`,
-      "paid,s-jpy-paid,c-jpy-paid,jpy-paid,JPY,1980,,rescued",
-      "paid,s-usd-back,c-usd-back,usd-back,USD,50.00,,refunded",
-      "paid,s-usd-paid,c-usd-paid,usd-paid,USD,100.00,,rescued",
-      "release,s-kwd-stop,c-kwd-stop,kwd-stop,KWD,1.234,,cancelled",
-      "release,s-usd-gone,c-usd-gone,usd-gone,USD,10.50,,unrescued",
+    expect(header).toBe("merchant,list,subscription_id,customer_id,order_id,currency,amount,hold_until,state,reason");
+    expect(rows.map((row) => row.split(",").slice(0, 9).join(",")).toSorted()).toEqual([
+      "acme,hold,s-kwd-odd,c-kwd-odd,kwd-odd,KWD,2.000,,unaccounted",
+      `acme,hold,s-usd-wait,c-usd-wait,usd-wait,USD,0.99,${HELD_UNTIL},pending`,
+      "acme,paid,s-jpy-paid,c-jpy-paid,jpy-paid,JPY,1980,,rescued",
+      "acme,paid,s-usd-back,c-usd-back,usd-back,USD,50.00,,refunded",
+      "acme,paid,s-usd-paid,c-usd-paid,usd-paid,USD,100.00,,rescued",
+      "acme,release,s-kwd-stop,c-kwd-stop,kwd-stop,KWD,1.234,,cancelled",
+      "acme,release,s-usd-gone,c-usd-gone,usd-gone,USD,10.50,,unrescued",
     ]);
     expect(release.stdout.trimEnd().split(/\r?\n/)).toHaveLength(3);
     expect(json.documents).toMatchObject([
