@@ -90,7 +90,7 @@ describe("sandbox and demo", () => {
     expect(ended).toMatchObject({ status: 0, signal: null });
   });
 
-  // The README's first screen is compared with this output in test/readme.test.ts, once both stand.
+  // The README's first screen is compared with this output in test/docs/readme.test.ts.
   test("the demo plays from export to report, ends with 0, and leaves a folder to look around in", async () => {
     const place = join(folder, "demo");
     const played = await rescue(["demo", "--days", "2", "--folder", place]);
