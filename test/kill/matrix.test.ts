@@ -1,0 +1,54 @@
+/**
+ * The kill matrix: the real program against a real OpenSSH server, ended by SIGKILL at every named step, and started again.
+ * What must hold then is promises.ts. A step that is passed more than once is also tried at its last passing.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { STEPS, type StepName } from "../../src/pipeline/steps.ts";
+import { openSshMissing } from "../support/openssh.ts";
+import { clearStage, playKill, type Stage, setStage, traceScenario } from "./play.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import type { KillPoint } from "./world.ts";
+
+const missing = openSshMissing();
+
+describe.skipIf(missing !== undefined)("killed at a named step, and started again", () => {
+  let stage: Stage;
+  const traces = new Map<Scenario, readonly StepName[]>();
+
+  beforeAll(async () => {
+    stage = await setStage();
+  });
+  afterAll(async () => {
+    await clearStage(stage);
+  });
+
+  describe.concurrent("nobody kills it", () => {
+    test.each(SCENARIOS)("$name ends well", { timeout: 60_000 }, async (scenario) => {
+      traces.set(scenario, await traceScenario(stage, scenario));
+    });
+  });
+
+  test("the runs pass every listed step, and no other", () => {
+    expect(STEPS.length).toBeGreaterThanOrEqual(40);
+    expect(new Set([...traces.values()].flat())).toEqual(new Set(STEPS));
+  });
+
+  describe.concurrent("killed", () => {
+    test.each(STEPS)("at %s", { timeout: 60_000 }, async (step) => {
+      for (const [scenario, killAt] of pointsOf(step)) await playKill(stage, scenario, killAt);
+    });
+  });
+
+  /** In the first scenario that passes the step, at its first and its last passing; and wherever it once broke a promise. */
+  function pointsOf(step: StepName): [Scenario, KillPoint][] {
+    const points: [Scenario, KillPoint][] = [];
+    for (const scenario of SCENARIOS) {
+      const passings = traces.get(scenario)?.filter((name) => name === step).length ?? 0;
+      const isWanted = points.length === 0 || scenario.alsoAt?.includes(step);
+      if (passings === 0 || !isWanted) continue;
+      for (const passing of new Set([1, passings])) points.push([scenario, { step, passing }]);
+    }
+    if (points.length === 0) throw new Error(`no scenario passes ${step}`);
+    return points;
+  }
+});
