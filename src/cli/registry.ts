@@ -89,6 +89,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/breaks.ts"),
   },
   {
+    name: "verify",
+    group: "Look",
+    summary: "check that archive and ledger are whole, and that the one follows from the other",
+    load: () => import("./commands/verify.ts"),
+  },
+  {
     name: "init",
     group: "Set up",
     summary: "make a key pair, a config and the list of what to send to the provider",

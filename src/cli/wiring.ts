@@ -1,6 +1,7 @@
 /** Puts the parts together for one merchant: ledger, archive, connection, profile. The only place where they meet. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, MerchantConfig } from "../config/config.ts";
@@ -51,6 +52,27 @@ export async function withLedger<T>(
     return await work({ config: merchant, profile, ledger, archive });
   } finally {
     await ledger.close();
+  }
+}
+
+/** An empty ledger in a temporary folder, which is gone afterwards. */
+export async function withReplica(
+  context: CommandContext,
+  merchant: MerchantConfig,
+  work: (replica: Ledger) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "rescue-verify-"));
+  try {
+    const options = { folder, merchant: merchant.id, host: hostname(), clock: context.clock.wall };
+    const replica = await openSqliteLedger(options);
+    try {
+      await replica.acquireLock("verify");
+      await work(replica);
+    } finally {
+      await replica.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

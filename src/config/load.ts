@@ -23,17 +23,25 @@ import { toConfig, warnOfSharedResults } from "./to-config.ts";
 /** Problem `config_invalid` with every issue, each with its path and line; none repeats a value. */
 export async function loadConfig(path: string, env: Environment): Promise<Config> {
   const file = resolve(path);
-  const text = await readConfigFile(file);
-  const lines = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
-  if (document.issues.length > 0) throw documentProblem("config_invalid", file, document.issues);
-  const config = buildConfig(document, file, env);
+  const { config, document } = parseConfig(await readConfigFile(file), file, env);
   return {
     ...config,
     path: file,
     warnings: [...(await findWarnings(document.value, file)), ...warnOfSharedResults(config.merchants)],
   };
+}
+
+/** The text alone, with every issue; `file` is where it lies or will lie. */
+export function parseConfig(
+  text: string,
+  file: string,
+  env: Environment,
+): { readonly config: Omit<Config, "path" | "warnings">; readonly document: PlainDocument } {
+  const lines = new LineCounter();
+  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
+  if (document.issues.length > 0) throw documentProblem("config_invalid", file, document.issues);
+  return { config: buildConfig(document, file, env), document };
 }
 
 function buildConfig(document: PlainDocument, file: string, env: Environment): Omit<Config, "path" | "warnings"> {

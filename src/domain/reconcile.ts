@@ -15,6 +15,7 @@ import {
   type RebillState,
   wasRescued,
 } from "./outcome.ts";
+import { CLOCK_SKEW_MS } from "./policy.ts";
 
 /** One data row of a result file, decoded by the profile. */
 export interface ResultRow {
@@ -79,6 +80,7 @@ export function reconcileRow(row: ResultRow, candidates: readonly KnownAttempt[]
   const attempt = chooseAttempt(row, candidates);
   if (attempt === undefined) return breakOf(row, file, undefined, "unknown_order", unknownOrder(row));
   if (attempt === "earlier") return { verdict: "repeated" };
+  if (isBeforeDecline(row, attempt)) return judgeTooEarly(row, attempt, file);
   const delivery = judgeDelivery(row, attempt, candidates, file);
   if (typeof delivery !== "boolean") return delivery;
   if (row.status === undefined) {
@@ -114,6 +116,21 @@ function chooseAttempt(row: ResultRow, candidates: readonly KnownAttempt[]): Kno
         ),
       );
   return isEarlierWord ? "earlier" : latest;
+}
+
+/** Clocks differ; what was processed before that is about an earlier decline, of whose sending we know nothing. */
+function isBeforeDecline({ processedAt }: ResultRow, attempt: KnownAttempt): boolean {
+  return processedAt !== undefined && processedAt < attempt.declinedAt - CLOCK_SKEW_MS;
+}
+
+/** Old news, unless it speaks of money: that a person must see, and it is no evidence about this decline. */
+function judgeTooEarly(row: ResultRow, attempt: KnownAttempt, file: string): RowVerdict {
+  const { status } = row;
+  if (status !== "rescued" && status !== "refunded" && status !== "charged_back") return { verdict: "repeated" };
+  const isKnown = attempt.outcomes.some((outcome) => isSameWord(outcome, { ...row, status }, attempt));
+  if (isKnown) return { verdict: "repeated" };
+  const message = `the provider says ${row.rawStatus}, dated before this rebill was declined`;
+  return breakOf(row, file, attempt, "conflicting_outcome", message, fingerprintOf(row));
 }
 
 /** True: the row proves that the batch arrived. False: that was known. Else the row stops here. */

@@ -34,9 +34,9 @@ export async function collect(context: PipelineContext): Promise<Collection> {
   return context.remote.withReconnect(async (drop) => {
     passStep("collect.begun");
     const known = await context.ledger.resultFiles();
-    const entries = await listResults(context, drop);
+    const { results: entries, unsafe } = await listOutbound(context, drop);
     passStep("collect.listed");
-    const files: CollectedFile[] = [];
+    const files = await reportUnsafe(context, unsafe);
     const candidates: RemoteEntry[] = [];
     for (const entry of entries) {
       const twin = known.find((file) => isSameFile(file, entry));
@@ -55,18 +55,29 @@ export async function collect(context: PipelineContext): Promise<Collection> {
   });
 }
 
-async function listResults(context: PipelineContext, drop: RemoteDrop): Promise<RemoteEntry[]> {
-  const entries = await drop.list(context.merchant.outbound);
-  const results: RemoteEntry[] = [];
-  for (const entry of entries) {
-    if (entry.kind !== "file") continue;
-    if (!isSafeRemoteName(entry.name)) {
-      context.note("a file in the outbound folder has a name that is not a plain file name; it was left alone");
-    } else if (matchesResultName(context.profile, entry.name)) {
-      results.push(entry);
-    }
-  }
-  return results.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+interface Listing {
+  readonly results: readonly RemoteEntry[];
+  /** Names that are no plain file names: nothing is asked for by such a name. */
+  readonly unsafe: readonly RemoteEntry[];
+}
+
+async function listOutbound(context: PipelineContext, drop: RemoteDrop): Promise<Listing> {
+  const entries = (await drop.list(context.merchant.outbound)).filter((entry) => entry.kind === "file");
+  const safe = entries.filter((entry) => isSafeRemoteName(entry.name));
+  return {
+    results: safe
+      .filter((entry) => matchesResultName(context.profile, entry.name))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    unsafe: entries.filter((entry) => !isSafeRemoteName(entry.name)),
+  };
+}
+
+/** Left alone on the server, and a finding: somebody puts things there that no result file is called. */
+async function reportUnsafe(context: PipelineContext, unsafe: readonly RemoteEntry[]): Promise<CollectedFile[]> {
+  const reason = "its name is not a plain file name; it was left alone";
+  const breaks = unsafe.map(({ name }) => ({ ...fileBreak(context, name, reason), fingerprint: `name ${name}` }));
+  await context.ledger.recordBreaks(breaks);
+  return unsafe.map(({ name, sizeBytes }) => ({ name, sizeBytes, sha256: "", state: "quarantined", reason }));
 }
 
 function isSameFile(file: ResultFileRecord, entry: RemoteEntry): boolean {
@@ -95,7 +106,7 @@ async function withoutUnstable(
   passStep("collect.looks_recorded");
   if (fresh.length > 0) {
     await context.delay(context.settleMs);
-    const again = new Map((await listResults(context, drop)).map((entry) => [entry.name, entry]));
+    const again = new Map((await listOutbound(context, drop)).results.map((entry) => [entry.name, entry]));
     passStep("collect.looked_twice");
     for (const entry of fresh) {
       const second = again.get(entry.name);

@@ -28,7 +28,9 @@ export class KnownAttempts {
 
   candidatesFor(row: ResultRow): KnownAttempt[] {
     const ofOrder = this.#byOrder.get(row.orderId) ?? [];
-    if (ofOrder.length > 0 || row.sessionKey === "") return ofOrder.map((attempt) => this.#current(attempt));
+    // A provider may put its own key where ours belongs; an order that somebody else names is not ours.
+    const mayUseSession = row.sessionKey !== "" && (row.orderId === "" || row.orderId === row.sessionKey);
+    if (ofOrder.length > 0 || !mayUseSession) return ofOrder.map((attempt) => this.#current(attempt));
     const bySession = [...this.#all.values()].filter((attempt) => attempt.sessionKey === row.sessionKey);
     return bySession;
   }

@@ -69,11 +69,12 @@ export async function* listHolds(input: HoldsInput): AsyncGenerator<HoldRow[]> {
     const rows = page.flatMap((attempt) => {
       const placement = bucketOf(attempt, input.now, input.window);
       const order = orders.get(attempt.orderId);
-      if (attempt.attemptNumber === (order?.latestAttempt ?? 1)) {
-        return [rowOf(attempt, placement, order?.earlier ?? "release", input.window)];
-      }
-      if (order) order.earlier = heavier(order.earlier, listOf(placement));
-      return [];
+      const isLatest = attempt.attemptNumber === (order?.latestAttempt ?? 1);
+      if (!isLatest && order) order.earlier = heavier(order.earlier, listOf(placement));
+      // Money of an earlier attempt has a line of its own, so that the paid lines add up to what the report calls rescued.
+      const isPaidEarlier = order?.earlier === "paid" && listOf(placement) === "release";
+      if (isLatest ? isPaidEarlier : listOf(placement) !== "paid") return [];
+      return [rowOf(attempt, placement, isLatest ? (order?.earlier ?? "release") : "release", input.window)];
     });
     const wanted = rows.filter((row) => input.list === undefined || row.list === input.list);
     if (wanted.length > 0) yield wanted;
@@ -103,29 +104,21 @@ function heavier(one: HoldList, other: HoldList): HoldList {
 function rowOf(attempt: HoldAttempt, placement: Placement, earlier: HoldList, window: WindowRule): HoldRow {
   const { orderId, subscriptionId, customerId, currency, amountMinor } = attempt;
   const { bucket } = placement;
-  const own = listOf(placement);
-  const list = heavier(own, earlier);
   // An earlier attempt that is still open keeps the order on hold past any date of the latest one.
-  const decidedEarlier = earlier === "hold" || list !== own;
+  const isHeldEarlier = earlier === "hold";
   const endsBySilence = bucket === "pending" && window.afterWindow === "presume_unrescued";
   return {
-    list,
+    list: isHeldEarlier ? "hold" : listOf(placement),
     subscriptionId,
     customerId,
     orderId,
     currency,
     amountMinor,
-    holdUntil: endsBySilence && !decidedEarlier ? awaitedUntil(attempt, window) : undefined,
+    holdUntil: endsBySilence && !isHeldEarlier ? awaitedUntil(attempt, window) : undefined,
     state: bucket === "rescued" ? placement.state : bucket,
-    reason: decidedEarlier ? EARLIER[list] : reasonOf(placement),
+    reason: isHeldEarlier ? "an earlier attempt of this order is still open" : reasonOf(placement),
   };
 }
-
-const EARLIER: Readonly<Record<HoldList, string>> = {
-  hold: "an earlier attempt of this order is still open",
-  paid: "an earlier attempt of this order was rescued",
-  release: "",
-};
 
 const UNACCOUNTED: Readonly<Record<UnaccountedReason, string>> = {
   delivery_unproven: "the delivery of its batch is not proven",

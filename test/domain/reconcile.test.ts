@@ -5,6 +5,7 @@ import { type KnownAttempt, type ResultRow, reconcileRow } from "../../src/domai
 
 const DECLINED = Date.parse("2026-11-01T00:00:00Z");
 const EXPIRES = Date.parse("2026-11-22T00:00:00Z");
+const LATER = DECLINED + 86_400_000;
 const attempt = (over: Partial<KnownAttempt> = {}): KnownAttempt => ({
   attemptId: 1,
   orderId: "o-1",
@@ -95,10 +96,10 @@ describe("one attempt", () => {
   });
 
   test("an older pending word after a final one is repeated, a newer one contradicts", () => {
-    const rescued = attempt({ outcomes: [word("rescued", { processedAt: 5000 })] });
-    expect(verdictOf(row({ status: "pending", processedAt: 4000 }), rescued)).toBe("repeated");
+    const rescued = attempt({ outcomes: [word("rescued", { processedAt: LATER + 5000 })] });
+    expect(verdictOf(row({ status: "pending", processedAt: LATER + 4000 }), rescued)).toBe("repeated");
     expect(verdictOf(row({ status: "pending", processedAt: undefined }), rescued)).toBe("repeated");
-    expect(verdictOf(row({ status: "pending", processedAt: 6000 }), rescued)).toBe("conflicting_outcome");
+    expect(verdictOf(row({ status: "pending", processedAt: LATER + 6000 }), rescued)).toBe("conflicting_outcome");
   });
 
   test("a rescue after the window is applied and a break: it is money", () => {
@@ -111,20 +112,45 @@ describe("one attempt", () => {
   });
 
   test("refunds in sum are at most what was rescued", () => {
-    const refunded = attempt({ outcomes: [word("rescued"), word("refunded", { amountMinor: 1500, processedAt: 1 })] });
-    expect(verdictOf(row({ status: "refunded", amountMinor: 499, processedAt: 2 }), refunded)).toBe("applied");
-    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: 2 }), refunded)).toBe("amount_mismatch");
+    const refunded = attempt({
+      outcomes: [word("rescued"), word("refunded", { amountMinor: 1500, processedAt: LATER + 1 })],
+    });
+    expect(verdictOf(row({ status: "refunded", amountMinor: 499, processedAt: LATER + 2 }), refunded)).toBe("applied");
+    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: LATER + 2 }), refunded)).toBe(
+      "amount_mismatch",
+    );
   });
 
   test("two equal refunds at two times are two, at the same time one", () => {
-    const refunded = attempt({ outcomes: [word("rescued"), word("refunded", { amountMinor: 500, processedAt: 1 })] });
-    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: 2 }), refunded)).toBe("applied");
-    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: 1 }), refunded)).toBe("repeated");
+    const refunded = attempt({
+      outcomes: [word("rescued"), word("refunded", { amountMinor: 500, processedAt: LATER + 1 })],
+    });
+    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: LATER + 2 }), refunded)).toBe("applied");
+    expect(verdictOf(row({ status: "refunded", amountMinor: 500, processedAt: LATER + 1 }), refunded)).toBe("repeated");
   });
 
   test("the rescue that a refund already told us of is old news", () => {
     const refunded = attempt({ outcomes: [word("refunded", { amountMinor: 500 })] });
     expect(verdictOf(row(), refunded)).toBe("repeated");
+  });
+});
+
+describe("a row dated before the decline", () => {
+  const early = { processedAt: DECLINED - 3_600_000 };
+
+  test("is old news when it speaks of no money", () => {
+    for (const status of ["pending", "unrescued", "cancelled"] as const) {
+      expect(verdictOf(row({ ...early, status }), attempt())).toBe("repeated");
+    }
+  });
+
+  test("is no evidence of money for this decline, and is not swallowed either", () => {
+    expect(verdictOf(row(early), attempt())).toBe("conflicting_outcome");
+    expect(verdictOf(row({ ...early, status: "refunded", amountMinor: 5 }), attempt())).toBe("conflicting_outcome");
+  });
+
+  test("by no more than clocks differ is applied", () => {
+    expect(verdictOf(row({ processedAt: DECLINED - 60_000 }), attempt())).toBe("applied");
   });
 });
 
@@ -196,7 +222,9 @@ test("whatever rows come in whatever order, applying them all again changes noth
   const anyRow = fc.record({
     status: fc.constantFrom(...OUTCOME_STATUSES),
     amountMinor: fc.constantFrom(1999, 500, 1, 2500),
-    processedAt: fc.option(fc.constantFrom(EXPIRES - 5, EXPIRES - 4, EXPIRES + 1), { nil: undefined }),
+    processedAt: fc.option(fc.constantFrom(DECLINED - LATER, EXPIRES - 5, EXPIRES - 4, EXPIRES + 1), {
+      nil: undefined,
+    }),
   });
   fc.assert(
     fc.property(fc.array(anyRow, { maxLength: 12 }), (rows) => {

@@ -263,6 +263,16 @@ describe("collect and reconcile", () => {
     expect(await reconcile(context)).toMatchObject({ rows: 2, applied: 1, repeated: 1 });
   });
 
+  test("a name that is no plain file name is a finding, and nothing is asked for by it", async () => {
+    const merchant = await make();
+    merchant.drop.put("/outbound/r\u0007.csv", resultCsv());
+    const context = await merchant.open();
+    expect((await collect(context)).files).toMatchObject([{ state: "quarantined", sha256: "" }]);
+    expect(merchant.drop.requests.filter(({ operation }) => operation === "read")).toEqual([]);
+    await collect(context);
+    expect(await context.ledger.breaks("open")).toMatchObject([{ code: "malformed_result" }]);
+  });
+
   test("a file that is no result file is quarantined, and is a break", async () => {
     const merchant = await make();
     merchant.drop.put("/outbound/readme.csv", "hello,world\n1,2\n");

@@ -56,13 +56,15 @@ describe("which list an order is on", () => {
   test("an order that an earlier attempt paid for is never released to be charged again", async () => {
     const first = attempt(1, { outcomes: rescued });
     const second = attempt(2, { orderId: "order-1", attemptNumber: 2, outcomes: unrescued });
+    expect(await rowsOf([first, second])).toMatchObject([{ list: "paid", state: "rescued", amountMinor: 1999 }]);
+  });
+
+  test("money of an earlier attempt is a paid line, while the latest attempt is still on hold", async () => {
+    const first = attempt(1, { outcomes: rescued });
+    const second = attempt(2, { orderId: "order-1", attemptNumber: 2, amountMinor: 2500 });
     expect(await rowsOf([first, second])).toMatchObject([
-      {
-        list: "paid",
-        state: "unrescued",
-        reason: "an earlier attempt of this order was rescued",
-        holdUntil: undefined,
-      },
+      { list: "paid", amountMinor: 1999 },
+      { list: "hold", amountMinor: 2500 },
     ]);
   });
 

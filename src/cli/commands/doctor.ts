@@ -37,7 +37,11 @@ export const command = defineCommand({
         exitStatus: worst(checks.map(({ exitStatus }) => exitStatus)),
         type: "doctor",
         document: { checks: checks.map(({ name, status, message, next }) => ({ name, status, message, next })) },
-        rendered: renderChecks(checks, context.speech.style),
+        // Under --quiet only what is not in order is worth a line.
+        rendered: renderChecks(
+          checks.filter((check) => !context.options.quiet || check.status !== "ok"),
+          context.speech.style,
+        ),
         verdict: describeChecks(checks),
       };
     });

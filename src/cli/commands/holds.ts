@@ -13,7 +13,8 @@ export const command = defineCommand({
   },
   about:
     "hold: the provider is still trying, your own retry could charge twice; release: yours to retry again; paid: book it. " +
-    "Read this before your biller's own retries start.",
+    "Read this before your biller's own retries start.\n\n" +
+    "The CSV is safe to open in a spreadsheet: a cell that one would run gets a ' in front. A machine reads --json.",
   examples: ["holds --list hold", "holds --list release > release.csv", "holds --list paid --json"],
   exitStatuses: [0, 1, 2],
   run: async (context, _args, { list, format }) => {

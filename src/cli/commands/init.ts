@@ -7,7 +7,7 @@ import { fetchHostKeys, type ShownHostKey } from "../../transport/fetch-host-key
 import { defineCommand, option, optionOr, readText, readWhole } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { ExitStatus } from "../exit-status.ts";
-import { emptyKeys, type FirstConfig, writeFirstConfig } from "../setup/first-config.ts";
+import { checkFirstConfig, emptyKeys, type FirstConfig, writeFirstConfig } from "../setup/first-config.ts";
 import { type MadeFolder, makeFolder } from "../setup/make-folder.ts";
 
 /** Only to be shown, so nobody waits long for it. */
@@ -48,6 +48,7 @@ export const command = defineCommand({
       hostKey: given.hostKey ?? "",
     };
     const folder = resolve(context.io.cwd, dir);
+    checkFirstConfig(known, join(folder, "rescue.yaml"), context.io.env);
     const made = await makeFolder(folder, `rescue ${known.merchant}`, writeFirstConfig(known));
     const shown = known.host !== "" && known.hostKey === "" ? await lookAtHostKeys(context, known) : [];
     await tell(context, { known, profile, made, shown });

@@ -52,12 +52,18 @@ async function checkName(host: string): Promise<Check> {
   }
 }
 
-/** What the server shows beside what is expected; whether that is right is decided by the login, in one place. */
+/** What the server shows beside what is expected. Of a known_hosts file only the login can say whether it is right. */
 async function checkHostKey({ host, port, hostKeys, connectTimeoutMs }: MerchantConfig["sftp"]): Promise<Check> {
   const shown = await fetchHostKeys(host, port, connectTimeoutMs);
   const offered = shown.map(({ type, fingerprint }) => `${type} ${fingerprint}`).join(", ");
-  const expected = "pins" in hostKeys ? hostKeys.pins.join(" or ") : `what ${hostKeys.knownHostsPath} knows`;
-  return ok("host key", `shown ${offered}; expected ${expected}`);
+  if (!("pins" in hostKeys))
+    return ok("host key", `shown ${offered}; the login compares it with ${hostKeys.knownHostsPath}`);
+  const words = `shown ${offered}; expected ${hostKeys.pins.join(" or ")}`;
+  const isExpected = shown.some(({ fingerprint }) => hostKeys.pins.some((pin) => pin.endsWith(fingerprint)));
+  if (isExpected) return ok("host key", words);
+  throw new Problem("host_key_refused", words, {
+    hint: "Ask the provider, by another way than this server, which is right. Until then nothing is sent to it.",
+  });
 }
 
 async function checkFolders(

@@ -1,5 +1,8 @@
 /** The first `rescue.yaml`: what is known filled in, what is not left empty, so that `doctor` names each gap. */
 
+import type { Environment } from "../../config/expand.ts";
+import { parseConfig } from "../../config/load.ts";
+
 export interface FirstConfig {
   readonly merchant: string;
   readonly provider: string;
@@ -46,4 +49,22 @@ export function emptyKeys(known: FirstConfig, provider: string): string[] {
     [known.hostKey, "sftp.host_key: the server's fingerprint (SHA256:…), told by another way than the server itself"],
   ];
   return gaps.filter(([value]) => value === "").map(([, words]) => `${words}; ask ${provider}`);
+}
+
+/** Any pin of the right form. */
+const SOME_PIN = `SHA256:${"A".repeat(43)}`;
+
+/**
+ * What was given must make a config that every other command takes; what was not given is no mistake yet. Problem
+ * `config_invalid` with every issue.
+ */
+export function checkFirstConfig(known: FirstConfig, file: string, env: Environment): void {
+  const filled: FirstConfig = {
+    ...known,
+    mid: known.mid || "mid",
+    host: known.host || "sftp.example.com",
+    username: known.username || "user",
+    hostKey: known.hostKey || SOME_PIN,
+  };
+  parseConfig(writeFirstConfig(filled), file, env);
 }
