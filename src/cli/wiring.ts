@@ -117,7 +117,7 @@ export async function withPipeline<T>(
   work: (pipeline: PipelineContext, open: OpenMerchant) => Promise<Ended<T>>,
 ): Promise<Ended<T>> {
   return withLedger(context, config, merchant, async (open) => {
-    const remote = new RemoteSession(createSftpTransport(merchant.sftp), context.deadline);
+    const remote = new RemoteSession(createSftpTransport(merchant.sftp), context.deadline, context.stop);
     const pipeline = pipelineContext(context, open, remote, options);
     if (options.dryRun) return work(pipeline, open);
     await open.ledger.acquireLock(options.command);

@@ -4,28 +4,49 @@
  */
 import { isProblem, type Problem } from "../domain/problem.ts";
 import type { RemoteDrop, Transport } from "../transport/transport.ts";
+import { checkStop } from "./context.ts";
 
 export class RemoteSession {
   readonly #transport: Transport;
-  readonly #signal: AbortSignal;
+  readonly #deadline: AbortSignal;
+  readonly #stop: AbortSignal;
   #drop: RemoteDrop | undefined;
   /** Why no connection could be made: every step of the run is told so at once, instead of waiting for it again. */
   #refusal: Problem | undefined;
 
-  /** `signal` is the run's deadline: it ends the connection and every call on it. */
-  constructor(transport: Transport, signal: AbortSignal) {
+  /**
+   * The deadline ends the connection and every call on it. `stop` ends only the waiting for a connection: what is under way
+   * on one is finished.
+   */
+  constructor(transport: Transport, deadline: AbortSignal, stop: AbortSignal = new AbortController().signal) {
     this.#transport = transport;
-    this.#signal = signal;
+    this.#deadline = deadline;
+    this.#stop = stop;
   }
 
   async get(): Promise<RemoteDrop> {
     if (this.#refusal) throw this.#refusal;
     try {
-      this.#drop ??= await this.#transport.connect(this.#signal);
+      this.#drop ??= await this.#connect();
       return this.#drop;
     } catch (error) {
       if (isProblem(error)) this.#refusal = error;
       throw error;
+    }
+  }
+
+  async #connect(): Promise<RemoteDrop> {
+    const waiting = new AbortController();
+    const giveUp = () => waiting.abort();
+    this.#stop.addEventListener("abort", giveUp);
+    try {
+      checkStop({ stop: this.#stop });
+      return await this.#transport.connect(AbortSignal.any([this.#deadline, waiting.signal]));
+    } catch (error) {
+      if (waiting.signal.aborted) checkStop({ stop: this.#stop });
+      throw error;
+    } finally {
+      this.#stop.removeEventListener("abort", giveUp);
     }
   }
 

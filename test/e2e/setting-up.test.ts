@@ -197,7 +197,7 @@ describe.skipIf(missing !== undefined)("against a real server", () => {
     watching.child.kill("SIGTERM");
     const ended = await watching.ended;
 
-    expect(ended).toMatchObject({ status: 0, signal: null });
+    expect(ended).toMatchObject({ status: 130, signal: null });
     expect(ended.documents.every(({ type }) => type === "run")).toBe(true);
     expect(await readdir(join(merchant.inbox, "processed"))).toHaveLength(1);
     const next = await merchant.rescue(["run", "--json"]);

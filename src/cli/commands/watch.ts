@@ -3,7 +3,7 @@ import { watch as watchFolder } from "chokidar";
 import { MINUTE_MS } from "../../domain/instant.ts";
 import { defineCommand, optionOr, readDuration } from "../command.ts";
 import type { CommandContext } from "../context.ts";
-import { ExitStatus } from "../exit-status.ts";
+import { ExitStatus, worst } from "../exit-status.ts";
 import { selectMerchants } from "../merchants.ts";
 import { runNights } from "../night.ts";
 
@@ -20,7 +20,7 @@ export const command = defineCommand({
     "Each round is what `run` does, with its own connection and lock; a round that fails is told and the next one tries\n" +
     "again. The first SIGINT or SIGTERM finishes the current step and ends; the second stops at once.",
   examples: ["watch", "watch --poll 1m --json"],
-  exitStatuses: [0, 1, 2, 3, 10, 11, 12, 13],
+  exitStatuses: [1, 2, 10, 11, 12, 13, 130],
   run: async (context, _args, { poll }) => {
     const config = await context.loadConfig();
     const merchants = selectMerchants(config, context.options.merchant, "all");
@@ -50,8 +50,8 @@ async function rounds(context: CommandContext, bell: Bell, pollMs: number): Prom
     if (round.anyGrowing) bell.ring();
     await bell.wait(pollMs);
   }
-  // Being asked to stop is how a watch ends well.
-  return status === undefined || status === ExitStatus.interrupted ? ExitStatus.ok : status;
+  // Ended by a signal, as every watch is: the last round says whether that is all there is to know.
+  return worst([status ?? ExitStatus.ok, context.stop.aborted ? ExitStatus.interrupted : ExitStatus.ok]);
 }
 
 /** Rings when an export arrives; wakes the waiting loop, or keeps it from sleeping if it rang during a round. */
