@@ -23,17 +23,23 @@ describe.skipIf(missing !== undefined)("runs that end early", () => {
     return merchant;
   }
 
-  /** A collect that has its lock and no answer from the server, until the gate is opened. */
+  /** A collect that has its lock and is in the middle of a download that goes no further until the gate is opened. */
   async function held() {
     let open = () => {};
     const gate = new Promise<true>((resolve) => {
       open = () => resolve(true);
     });
-    const relay = await startRelay(shared.server, () => gate);
+    let downloads = "";
+    const relay = await startRelay(shared.server, async () => {
+      const begun = await readdir(downloads).catch(() => []);
+      return begun.length === 0 || gate;
+    });
     relays.push(relay);
     const merchant = await shared.make({ acme: { sftp: { port: relay.port } } });
+    downloads = join(merchant.data, "archive/results");
+    await merchant.writeResults("nothing-new.csv", resultsOf([]));
     const running = merchant.start(["collect", "--json"]);
-    await running.until("its lock", async () => (await merchant.rescue(["status"])).stdout.includes("rescue collect"));
+    await running.until("its download", async () => (await readdir(downloads).catch(() => [])).length > 0);
     return { merchant, running, open };
   }
 

@@ -20,7 +20,7 @@ export const command = defineCommand({
     "Each round is what `run` does, with its own connection and lock; a round that fails is told and the next one tries\n" +
     "again. The first SIGINT or SIGTERM finishes the current step and ends; the second stops at once.",
   examples: ["watch", "watch --poll 1m --json"],
-  exitStatuses: [1, 2, 10, 11, 12, 13, 130],
+  exitStatuses: [0, 1, 2, 10, 11, 12, 13, 130],
   run: async (context, _args, { poll }) => {
     const config = await context.loadConfig();
     const merchants = selectMerchants(config, context.options.merchant, "all");
