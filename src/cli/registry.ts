@@ -5,7 +5,7 @@
 import type { CommandDefinition } from "./command.ts";
 
 /** Headings of `--help`, in this order. */
-export const COMMAND_GROUPS = ["Everyday", "Money", "Look", "Set up"] as const;
+const COMMAND_GROUPS = ["Everyday", "Money", "Look", "Set up"] as const;
 
 export interface CommandEntry {
   readonly name: string;

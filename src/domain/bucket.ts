@@ -7,7 +7,7 @@ import type { DurationMs, Instant } from "./instant.ts";
 import { foldState, type OutcomeStatus, type RebillState, wasRescued } from "./outcome.ts";
 
 /** The parts of what was submitted; a report is balanced when they add up to it, per currency. */
-export const SUBMITTED_BUCKETS = ["rescued", "pending", "unrescued", "cancelled", "unaccounted"] as const;
+const SUBMITTED_BUCKETS = ["rescued", "pending", "unrescued", "cancelled", "unaccounted"] as const;
 
 export const BUCKETS = [
   ...SUBMITTED_BUCKETS,

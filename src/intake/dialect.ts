@@ -1,6 +1,6 @@
 /** How an export is written: which delimiter, which line ends. Told from its header line, with quotes respected. */
 
-export const DELIMITERS = [",", ";", "\t"] as const;
+const DELIMITERS = [",", ";", "\t"] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 
 export interface Dialect {

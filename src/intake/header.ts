@@ -23,7 +23,7 @@ export interface ExportHeader {
   readonly notes: readonly string[];
 }
 
-export function headerOf(column: ColumnName, shape: ExportShape): string {
+function headerOf(column: ColumnName, shape: ExportShape): string {
   return shape.columns[column] ?? column;
 }
 

@@ -8,6 +8,8 @@
  *   Problem `locked` if not; reads need no lock;
  * - methods that take or give many rows speak in arrays of at most a few thousand;
  * - ids are positive integers that only grow.
+ *
+ * It is long because it is the whole contract in one place, and half of it is words: who writes the next ledger reads this.
  */
 import type { BatchContent, BatchState } from "../domain/batch.ts";
 import type { Break, BreakCode } from "../domain/break.ts";

@@ -5,7 +5,7 @@ import type { RejectedRow } from "../intake/read-export.ts";
 import { type ExportScreening, type ScreenOptions, type SentBefore, screenExport } from "./screen-export.ts";
 
 /** As many problems as the JSON document holds; all are counted. */
-export const MAX_LISTED_PROBLEMS = 1000;
+const MAX_LISTED_PROBLEMS = 1000;
 
 export interface ValidatedFile {
   readonly file: string;

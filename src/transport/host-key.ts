@@ -47,7 +47,7 @@ export function readHostKey(blob: Buffer): HostKey {
   return { type: blob.toString("latin1", 4, 4 + length), fingerprint: `SHA256:${digest}`, blob };
 }
 
-export function describeHostKey(key: HostKey): string {
+function describeHostKey(key: HostKey): string {
   return `${key.type} ${key.fingerprint}`;
 }
 
@@ -65,7 +65,7 @@ export async function loadHostKeyPolicy({ host, port, hostKeys }: SftpSettings):
 }
 
 /** Any of the pins will do, so that a planned rotation needs no perfect moment. */
-export function pinPolicy(pins: readonly string[]): HostKeyPolicy {
+function pinPolicy(pins: readonly string[]): HostKeyPolicy {
   const trusted = pins.map(parsePin);
   if (trusted.length === 0) {
     throw new Problem("config_invalid", "no host key is pinned for the SFTP server", {
