@@ -98,6 +98,7 @@ async function secondNight(story: Story): Promise<Record<string, Json>> {
     status,
     "settlement-of-a-batch": settled,
     run: await one(story, "run"),
+    verification: await one(story, "verify"),
   };
 }
 
