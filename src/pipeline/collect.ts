@@ -9,6 +9,7 @@ import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts
 import { checkResultFile } from "../profiles/check-results.ts";
 import { isSafeRemoteName, matchesResultName } from "../profiles/names.ts";
 import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
+import { OutboundClearing } from "./clear-collected.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { passStep } from "./steps.ts";
 
@@ -38,15 +39,16 @@ export async function collect(context: PipelineContext): Promise<Collection> {
     passStep("collect.listed");
     const files = await reportUnsafe(context, unsafe);
     const candidates: RemoteEntry[] = [];
+    const clearing = new OutboundClearing(context, drop);
     for (const entry of entries) {
       const twin = known.find((file) => isSameFile(file, entry));
-      if (twin)
+      if (twin && (await clearing.clearAgain(entry.name, twin.sha256)))
         files.push({ name: entry.name, sizeBytes: entry.sizeBytes, sha256: twin.sha256, state: "seen", reason: "" });
       else candidates.push(entry);
     }
     for (const entry of await withoutUnstable(context, drop, candidates, files)) {
       checkStop(context);
-      files.push(await take(context, drop, entry, known));
+      files.push(await take(context, drop, entry, known, clearing));
     }
     const collected = files.filter((file) => file.state === "collected").length;
     await context.ledger.recordCollection({ ...stamp(context), found: entries.length, collected });
@@ -139,6 +141,7 @@ async function take(
   drop: RemoteDrop,
   entry: RemoteEntry,
   known: readonly ResultFileRecord[],
+  clearing: OutboundClearing,
 ): Promise<CollectedFile> {
   const archivePath = `archive/results/${context.uniqueId()}-${entry.name}`;
   const remotePath = posix.join(context.merchant.outbound, entry.name);
@@ -188,7 +191,7 @@ async function take(
     if (state === "quarantined") await context.ledger.recordBreaks([quarantineBreak(context, name, sha256, reason)]);
   });
   passStep("collect.file_taken");
-  await clearRemote(context, drop, remotePath, name);
+  await clearing.clear(name);
   return { name, sizeBytes, sha256, state: sameBytes ? "seen" : state, reason: state === "quarantined" ? reason : "" };
 }
 
@@ -224,23 +227,4 @@ function quarantineBreak(context: PipelineContext, name: string, sha256: string,
 function fileBreak(context: PipelineContext, file: string, message: string): Omit<NewBreak, "fingerprint"> {
   const nobody = { orderId: "", attemptId: undefined, batchId: undefined };
   return { ...stamp(context), ...nobody, code: "malformed_result", file, line: 0, message };
-}
-
-async function clearRemote(
-  context: PipelineContext,
-  drop: RemoteDrop,
-  remotePath: string,
-  name: string,
-): Promise<void> {
-  const { afterCollect } = context.profile.results;
-  if (afterCollect === "leave") return;
-  try {
-    if (afterCollect === "delete") await drop.remove(remotePath);
-    else await drop.rename(remotePath, posix.join(afterCollect.moveTo, name));
-    passStep("collect.remote_cleared");
-  } catch (error) {
-    // It is safely ours; that it still lies there only means that it will be seen again.
-    if (!isProblem(error, "permission_denied", "remote_failed", "remote_folder_missing")) throw error;
-    context.note(`${name} was collected but could not be cleared from the outbound folder: ${error.message}`);
-  }
 }

@@ -53,6 +53,7 @@ export async function checkPromises(world: World, last: RescueResult, expectedSt
   checkOutcomes(world, facts);
   checkMoney(world, document?.["report"]);
   await checkInbox(world);
+  checkOutbound(world);
 }
 
 /** Orders in the files that the provider has or can see. */
@@ -156,6 +157,9 @@ async function checkDeliveries(world: World, facts: LedgerFacts): Promise<void> 
   for (const { name, archivePath, sha256 } of delivered) {
     if (!files.some((file) => file.name === name)) throw new Error(`${name} is called delivered, and is not there`);
     deepStrictEqual(sha256Of(await readFile(join(world.data, archivePath))), sha256, `the archive of ${name} is exact`);
+    const trigger = join(world.inbound, `${name}.done`);
+    const isDue = world.profile.delivery?.["trigger"] !== undefined && !world.isOfFirstNight(name);
+    if (isDue && !existsSync(trigger)) throw new Error(`${name} has no trigger file`);
   }
   for (const { order, sent: expected } of world.rebills.values()) {
     const times = sent.get(order) ?? 0;
@@ -177,7 +181,11 @@ function checkBytes(world: World, batch: LedgerBatch, text: string): void {
   const orders = ordersIn(text);
   const rows = orders.map((order, index) => rowOf(world.rebill(order), index + 1));
   deepStrictEqual(text, `${[BATCH_HEADER, ...rows].join("\n")}\n`, `${name} is exact`);
-  deepStrictEqual(orders.length <= MAX_ROWS, true, `${name} has no more rows than the provider takes`);
+  deepStrictEqual(
+    orders.length > 0 && orders.length <= MAX_ROWS,
+    true,
+    `${name} has rows, as many as the provider takes`,
+  );
   deepStrictEqual(sha256Of(Buffer.from(text)), batch.sha256, `${name} is what the ledger says was sent`);
 }
 
@@ -223,4 +231,11 @@ async function checkInbox(world: World): Promise<void> {
   const names = existsSync(kept) ? await readdir(kept) : [];
   const moved = await Promise.all(names.map(async (name) => sha256Of(await readFile(join(kept, name)))));
   deepStrictEqual(moved.toSorted(), [...world.exports.keys()].toSorted(), "processed/ holds each export once, exactly");
+}
+
+/** Left alone, or moved if the profile says so, but only what was collected. */
+function checkOutbound(world: World): void {
+  const folder = world.profile.moveCollected ? world.moved : world.outbound;
+  const lost = [...world.results].filter((name) => !existsSync(join(folder, name)));
+  deepStrictEqual(lost, [], "each collected result file lies where the profile says");
 }

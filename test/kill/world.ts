@@ -65,14 +65,18 @@ export class World {
   readonly rebills = new Map<string, KnownRebill>();
   /** Exports that must end in processed/, by the hash of their bytes. */
   readonly exports = new Map<string, string>();
+  /** Result files that the provider wrote whole. */
+  readonly results = new Set<string>();
   /** Final names that were seen, with what they were then. */
   readonly #seen = new Map<string, string>();
+  /** Of those, what was delivered before this world began, under another profile. */
+  readonly #firstNight = new Set<string>();
   /** Files that other people put into the inbound folder. */
   readonly foreign = new Map<string, string>();
   /** The scenario puts a delivery where nobody can know; elsewhere `uncertain` would be a way to be never wrong. */
   mayBeUncertain = false;
   readonly #server: OpenSsh;
-  #profile: ProfileChoices = {};
+  profile: ProfileChoices = {};
 
   private constructor(server: OpenSsh, folder: string, remote: string) {
     this.#server = server;
@@ -101,6 +105,7 @@ export class World {
     }
     for (const [sha256, name] of this.exports) world.exports.set(sha256, name);
     await world.lookAtFinalNames();
+    for (const name of world.#seen.keys()) world.#firstNight.add(name);
     return world;
   }
 
@@ -126,7 +131,7 @@ export class World {
   }
 
   async configure(profile: ProfileChoices): Promise<void> {
-    this.#profile = profile;
+    this.profile = profile;
     await writeFile(join(this.folder, "profile.yaml"), stringify(this.#profileDocument()));
     await this.useServer(this.#server);
   }
@@ -151,7 +156,7 @@ export class World {
 
   #profileDocument() {
     const { columns, statuses } = flex.results;
-    const { delivery, moveCollected } = this.#profile;
+    const { delivery, moveCollected } = this.profile;
     return {
       id: "kill",
       title: "Kill",
@@ -192,6 +197,7 @@ export class World {
 
   /** Into the outbound folder, whole at once. */
   async putResults(name: string, rows: readonly ResultRow[]): Promise<void> {
+    this.results.add(name);
     await writeFile(join(this.outbound, `.${name}`), this.resultBytes(rows));
     await rename(join(this.outbound, `.${name}`), join(this.outbound, name));
   }
@@ -254,6 +260,10 @@ export class World {
       throw new Error(`${name} was changed, replaced or removed after it had been delivered`);
     }
     for (const [name, facts] of now) this.#seen.set(name, facts);
+  }
+
+  isOfFirstNight(name: string): boolean {
+    return this.#firstNight.has(name);
   }
 
   isInInbox(name: string): boolean {
