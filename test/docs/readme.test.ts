@@ -39,7 +39,8 @@ async function playDemo(): Promise<{ output: string; folder: string }> {
       complaints += text;
     }),
     stdin: Readable.from([]),
-    env: {},
+    // As `npm run demo` sets it.
+    env: { npm_lifecycle_event: "demo" },
     cwd: parent,
     now: () => Date.now(),
     stop: new AbortController().signal,

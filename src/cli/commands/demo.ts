@@ -26,8 +26,10 @@ export const command = defineCommand({
       stop: context.stop,
     });
     await say(`\nEverything lies in ${played.folder}. Look around, for example:`);
+    // Who came by `npm run demo` has no rescue on the PATH yet, and perhaps an older Node.
+    const typed = context.io.env["npm_lifecycle_event"] === undefined ? "rescue" : "npm run rescue --";
     for (const example of ["explain ord-0001", "holds --list hold", "breaks"]) {
-      await say(`  rescue ${example} -c ${played.config}`);
+      await say(`  ${typed} ${example} -c ${played.config}`);
     }
     return 0;
   },
