@@ -49,6 +49,8 @@ class StructureCheck {
   readonly #profile: Profile;
   readonly #reader: RecordReader;
   #columns: number | undefined;
+  /** A cut within an order id makes another order's id, and nothing would show it; of an amount it would be a mismatch. */
+  #endsInKey = false;
   #last: ResultRecord | undefined;
 
   constructor(profile: Profile) {
@@ -75,6 +77,7 @@ class StructureCheck {
     const last = this.#last;
     const isWhole = last && "cells" in last && last.cells.length >= this.#columns;
     if (!isWhole) return { incomplete: "its last row is not finished" };
+    if (this.#endsInKey) return { incomplete: "no final newline, and its last column is a key" };
     return { incomplete: "no final newline", unterminated: true };
   }
 
@@ -85,6 +88,8 @@ class StructureCheck {
         const located = locateColumns(this.#profile.results, record.cells);
         if ("problem" in located) return { notResults: located.problem };
         this.#columns = record.cells.length;
+        const { order_id, session_key } = located.columns;
+        this.#endsInKey = [order_id, session_key].includes(record.cells.length - 1);
       }
       this.#last = record;
     }

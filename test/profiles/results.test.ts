@@ -118,6 +118,9 @@ const CASES: Record<string, { verdict: ResultFileVerdict; rows?: string[] }> = {
     verdict: { incomplete: "no final newline", unterminated: true },
     rows: ["2 O-1001", "3 O-1002"],
   },
+  "no-final-newline-within-a-key.csv": {
+    verdict: { incomplete: "no final newline, and its last column is a key" },
+  },
   "other-columns.csv": {
     verdict: {
       notResults:
