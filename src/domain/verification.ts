@@ -1,4 +1,5 @@
 /** What `verify` may find wrong, and the one rule by which a fact of the ledger and its replay are compared. */
+import type { Break } from "./break.ts";
 
 export const DAMAGE_CODES = [
   /** an archived file is not there */
@@ -67,4 +68,29 @@ export function describeDifferences<Fact extends object>(
 /** Sums are bigint, and an absent field is the same as an undefined one. */
 function written(value: unknown): string {
   return JSON.stringify(value, (_key, item) => (typeof item === "bigint" ? item.toString() : item)) ?? "nothing";
+}
+
+/** Breaks that applying an archived result file makes again. */
+export function isFromResultRow({ code, file, line }: Pick<Break, "code" | "file" | "line">): boolean {
+  switch (code) {
+    case "unknown_order":
+    case "conflicting_outcome":
+    case "amount_mismatch":
+    case "currency_mismatch":
+    case "late_outcome":
+    case "unrecognised_status":
+      return true;
+    case "malformed_result":
+      // Line 0: the whole file, found while it was collected.
+      return line > 0;
+    case "delivery_uncertain":
+      return file !== "";
+    default:
+      return false;
+  }
+}
+
+/** The same finding in both ledgers. */
+export function keyOfBreak({ code, fingerprint }: Pick<Break, "code" | "fingerprint">): string {
+  return `${code} ${fingerprint}`;
 }

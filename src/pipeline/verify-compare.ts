@@ -1,7 +1,7 @@
 /** The ledger beside the one that was made from the archive: what each says of every batch, attempt, outcome and break. */
 import { BUCKETS, type Bucket, bucketOf } from "../domain/bucket.ts";
 import { formatMoney, MoneyTotals } from "../domain/money.ts";
-import { type Damages, describeDifferences } from "../domain/verification.ts";
+import { type Damages, describeDifferences, isFromResultRow, keyOfBreak } from "../domain/verification.ts";
 import type {
   AttemptRecord,
   BatchRecord,
@@ -11,7 +11,6 @@ import type {
   ResultFileRecord,
 } from "../ledger/ledger.ts";
 import type { PipelineContext } from "./context.ts";
-import { isFromResultRow, keyOf } from "./verify-replay.ts";
 
 export interface Compared {
   readonly batches: number;
@@ -132,7 +131,7 @@ class Comparison {
     const counts = (found: BreakRecord) =>
       isFromResultRow(found) && found.code !== "unrecognised_status" && !this.#openToProfile.has(found.attemptId);
     const [kept, made] = [this.#breaks.filter(counts), replayed.filter(counts)].map(
-      (list) => new Map(list.map((found) => [keyOf(found), found])),
+      (list) => new Map(list.map((found) => [keyOfBreak(found), found])),
     );
     for (const [key, found] of kept ?? []) {
       if (!made?.has(key)) this.#contradict(`break ${found.breakId}`, [`no archived result gives cause for ${key}`]);

@@ -8,13 +8,12 @@
 import type { Instant } from "../domain/instant.ts";
 import { MoneyTotals } from "../domain/money.ts";
 import type { Rebill } from "../domain/rebill.ts";
-import type { DamageCode } from "../domain/verification.ts";
+import { type DamageCode, isFromResultRow, keyOfBreak } from "../domain/verification.ts";
 import { readCanonical } from "../intake/canonical.ts";
 import type {
   AttemptRecord,
   BatchEvent,
   BatchRecord,
-  BreakRecord,
   ExportRecord,
   Ledger,
   NewAttempt,
@@ -131,18 +130,28 @@ class Replay {
       }));
   }
 
-  /** What persons said of rebills. */
+  /** What persons said of rebills; and files that were given once more later, which only their outcomes tell. */
   async words(): Promise<Step[]> {
-    const steps: Step[] = [];
+    const steps = new Map<string, Step>();
+    const applied = new Map((await this.#kept.resultFiles()).map((file) => [file.name, file.applied?.recordedAt]));
     for await (const page of this.#kept.attempts()) {
       for (const { attemptId, outcomes } of page) {
-        for (const outcome of outcomes.filter(({ source }) => source === "person")) {
-          const word = { ...outcome, attemptId, resultFileId: undefined, sessionKey: "" };
-          steps.push({ recordedAt: outcome.recordedAt, play: () => this.#replica.appendOutcomes([word]) });
+        for (const outcome of outcomes) {
+          const { source, file, at, recordedAt } = outcome;
+          if (source === "person") {
+            const word = { ...outcome, attemptId, resultFileId: undefined, sessionKey: "" };
+            const play = () => this.#replica.appendOutcomes([word]);
+            steps.set(`attempt ${attemptId} ${steps.size}`, { recordedAt, play });
+          } else if (recordedAt > (applied.get(file) ?? recordedAt)) {
+            steps.set(`file ${file} ${recordedAt}`, {
+              recordedAt,
+              play: () => this.#applyAgain(file, { at, recordedAt }),
+            });
+          }
         }
       }
     }
-    return steps.toSorted((a, b) => a.recordedAt - b.recordedAt);
+    return [...steps.values()].toSorted((a, b) => a.recordedAt - b.recordedAt);
   }
 
   /** The rest: rows that nobody claimed, files that wait, and the findings that were settled. */
@@ -156,9 +165,9 @@ class Replay {
       throw new ReplayFailure("the ledger has attempts that no batch ever claimed");
     }
     for (const file of this.#pendingFiles) await this.#replica.recordResultFile(file);
-    const settled = new Map((await this.#kept.breaks("all")).map((found) => [keyOf(found), found.settled]));
+    const settled = new Map((await this.#kept.breaks("all")).map((found) => [keyOfBreak(found), found.settled]));
     for (const found of await this.#replica.breaks("open")) {
-      const settlement = settled.get(keyOf(found));
+      const settlement = settled.get(keyOfBreak(found));
       if (settlement) await this.#replica.settleBreak(found.breakId, settlement);
     }
   }
@@ -246,6 +255,12 @@ class Replay {
     await applyWaiting(this.#at(stamp));
   }
 
+  async #applyAgain(name: string, stamp: Stamp): Promise<void> {
+    const files = await this.#replica.resultFiles();
+    const again = files.filter((file) => file.name === name && file.applied !== undefined);
+    await applyFiles(this.#at(stamp), again);
+  }
+
   /** The pipeline as it was then, over the replica. It only reads the archive, and speaks to no server. */
   #at(stamp: Stamp): PipelineContext {
     const clock = { now: () => stamp.at, wall: () => stamp.recordedAt };
@@ -260,31 +275,6 @@ async function* readArchived(context: PipelineContext, archivePath: string): Asy
   } catch (error) {
     throw new ReplayFailure(error instanceof Error ? error.message : String(error), archivePath, "altered");
   }
-}
-
-/** Breaks that applying an archived result file makes again. */
-export function isFromResultRow({ code, file, line }: Pick<BreakRecord, "code" | "file" | "line">): boolean {
-  switch (code) {
-    case "unknown_order":
-    case "conflicting_outcome":
-    case "amount_mismatch":
-    case "currency_mismatch":
-    case "late_outcome":
-    case "unrecognised_status":
-      return true;
-    case "malformed_result":
-      // Line 0: the whole file, found while it was collected.
-      return line > 0;
-    case "delivery_uncertain":
-      return file !== "";
-    default:
-      return false;
-  }
-}
-
-/** The same finding in both ledgers. */
-export function keyOf({ code, fingerprint }: Pick<BreakRecord, "code" | "fingerprint">): string {
-  return `${code} ${fingerprint}`;
 }
 
 function stampOf({ at, recordedAt }: Stamp): Stamp {

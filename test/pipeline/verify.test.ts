@@ -205,6 +205,21 @@ describe("a ledger and an archive that are whole", () => {
     expect((await verifyIt(context)).damages).toEqual([]);
   });
 
+  test("a result that came before its order was sent, and was given once more afterwards", async () => {
+    const merchant = await make();
+    const context = await merchant.open();
+    expect((await take(merchant, context, "early.csv", row(1, "APPROVED"))).breaks).toMatchObject([
+      { code: "unknown_order" },
+    ]);
+    merchant.now += 60_000;
+    await send(merchant, context, "a.csv", exportCsv(1));
+    merchant.now += 60_000;
+    const path = join(merchant.folder, "early.csv");
+    await writeFile(path, resultCsv(row(1, "APPROVED")));
+    expect(await reconcile(context, [path])).toMatchObject({ applied: 1 });
+    expect((await verifyIt(context)).damages).toEqual([]);
+  });
+
   test("a word that the profile learned later is a note, and no damage", async () => {
     const merchant = await make();
     const context = await merchant.open();
