@@ -76,24 +76,39 @@ async function upload(context: PipelineContext, drop: RemoteDrop, archived: Batc
     );
     await record(context, batch, "uploaded");
   } catch (error) {
-    await abandonTry(context, drop, batch, error);
+    if (await abandonTry(context, drop, batch, error)) return;
     throw error;
   }
+  const uploaded = await currentBatch(context, batch.batchId);
   if ((await drop.stat(remotePathOf(context.merchant.inbound, batch.name))) !== undefined) {
-    return carryOut(context, drop, batch, { step: "burn_name", removeTemporary: true });
+    return carryOut(context, drop, uploaded, await lookAndDecide(context, drop, uploaded));
   }
   passStep("upload.name_still_free");
-  return commit(context, drop, await currentBatch(context, batch.batchId));
+  return commit(context, drop, uploaded);
 }
 
-/** The server answered and refused (a full disk, a permission): our partial file should not stay there. */
-async function abandonTry(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord, error: unknown) {
-  if (!isProblem(error, "remote_failed", "permission_denied", "disk_failed")) return;
+/**
+ * The server answered and refused (a full disk, a permission): our partial file should not stay there. True: the refusal
+ * was that the file is gone, so that a server takes temporary names too, and the batch is `uncertain` now.
+ */
+async function abandonTry(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  batch: BatchRecord,
+  error: unknown,
+): Promise<boolean> {
+  if (!isProblem(error, "remote_failed", "permission_denied", "disk_failed")) return false;
   const current = await currentBatch(context, batch.batchId);
-  if (current.state !== "uploading") return;
+  if (current.state !== "uploading") return false;
+  const decision = await lookAndDecide(context, drop, current);
+  if (decision.step === "uncertain") {
+    await record(context, batch, "uncertain", decision.why);
+    return true;
+  }
   await record(context, batch, "archived", `try ${batch.tries} failed: ${error.message}`);
   // The refusal is what the person must see; a removal that fails as well is made up for by the next try.
   await removeEarlierTries(context, drop, current).catch(() => {});
+  return false;
 }
 
 /**
@@ -119,6 +134,7 @@ async function send(
 ): Promise<void> {
   const content = contentOf(batch);
   const sent = await drop.upload(context.archive.resolve(content.archivePath), path, {
+    mayBeTakenAtOnce: context.profile.delivery.commit === "direct",
     onCreated: async () => {
       passStep("upload.created");
       await onCreated();

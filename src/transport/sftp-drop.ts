@@ -105,7 +105,7 @@ class SftpDrop implements RemoteDrop {
       },
       hint,
     );
-    await this.#checkSize(remotePath, sizeBytes, action);
+    await this.#checkSize(remotePath, sizeBytes, action, options.mayBeTakenAtOnce === true);
     return { sizeBytes, sha256: hash.digest("hex") };
   }
 
@@ -192,9 +192,9 @@ class SftpDrop implements RemoteDrop {
     return result;
   }
 
-  async #checkSize(path: string, sentBytes: number, action: Action): Promise<void> {
+  async #checkSize(path: string, sentBytes: number, action: Action, mayBeTaken: boolean): Promise<void> {
     const facts = await this.stat(path);
-    if (facts?.sizeBytes === sentBytes) return;
+    if (facts?.sizeBytes === sentBytes || (facts === undefined && mayBeTaken)) return;
     const found = facts === undefined ? "the file is gone" : `the file has ${facts.sizeBytes} bytes`;
     throw new Problem(
       "remote_failed",

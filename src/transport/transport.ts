@@ -48,6 +48,11 @@ export interface UploadOptions {
    */
   readonly onCreated?: () => Promise<void>;
   readonly onProgress?: (sentBytes: number) => void;
+  /**
+   * The file has its final name: a server may take it the moment it is closed. Then its absence after an acknowledged close
+   * is no failure; another size still is.
+   */
+  readonly mayBeTakenAtOnce?: boolean;
 }
 
 export interface RemoteDrop {

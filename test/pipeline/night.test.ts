@@ -4,6 +4,8 @@ import { createInboxMover } from "../../src/pipeline/inbox.ts";
 import { reconcile } from "../../src/pipeline/reconcile.ts";
 import { recordSilence } from "../../src/pipeline/record-silence.ts";
 import { submit } from "../../src/pipeline/submit.ts";
+import { flex } from "../../src/profiles/flex.ts";
+import type { Profile } from "../../src/profiles/profile.ts";
 import {
   exportCsv,
   makeMerchant,
@@ -193,6 +195,25 @@ describe("every request, lost before and after the act", () => {
     await reconcile(context);
     expect((await context.ledger.batches("all"))[0]?.state).toBe("delivered");
     expect(await context.ledger.breaks("open")).toEqual([]);
+  });
+});
+
+describe("a server that takes files at once", () => {
+  test("temporary names included: the batch is uncertain, and never sent again", async () => {
+    const merchant = await make({ isTaken: () => true });
+    const result = await submitCsv(merchant, exportCsv(2));
+    expect(result.batches[0]).toMatchObject({ state: "uncertain" });
+    const context = await merchant.open();
+    await submit(context, [], SEND, createInboxMover(context));
+    expect([...merchant.drop.taken.keys()]).toEqual(["/inbound/evaluate_mid-1_20261120060000_0001.csv.1.part"]);
+  });
+
+  test("without temporary names: every byte and the close were acknowledged, so it is delivered", async () => {
+    const direct: Profile = { ...flex, delivery: { ...flex.delivery, commit: "direct" } };
+    const merchant = await make({ profile: direct, isTaken: () => true });
+    const result = await submitCsv(merchant, exportCsv(2));
+    expect(result.batches[0]).toMatchObject({ state: "delivered" });
+    expect([...merchant.drop.taken.keys()]).toEqual(["/inbound/evaluate_mid-1_20261120060000_0001.csv"]);
   });
 });
 
