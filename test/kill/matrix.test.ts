@@ -23,7 +23,7 @@ describe.skipIf(missing !== undefined)("killed at a named step, and started agai
   });
 
   describe.concurrent("nobody kills it", () => {
-    test.each(SCENARIOS)("$name ends well", { timeout: 60_000 }, async (scenario) => {
+    test.each(SCENARIOS)("$name ends well", { timeout: 180_000 }, async (scenario) => {
       traces.set(scenario, await traceScenario(stage, scenario));
     });
   });
@@ -34,7 +34,7 @@ describe.skipIf(missing !== undefined)("killed at a named step, and started agai
   });
 
   describe.concurrent("killed", () => {
-    test.each(STEPS)("at %s", { timeout: 60_000 }, async (step) => {
+    test.each(STEPS)("at %s", { timeout: 180_000 }, async (step) => {
       for (const [scenario, killAt] of pointsOf(step)) await playKill(stage, scenario, killAt);
     });
   });

@@ -16,7 +16,7 @@ describe.skipIf(missing !== undefined)("killed at random times", () => {
   afterAll(() => clearStage(stage));
 
   describe.concurrent("five times in a row", () => {
-    test.each(SEEDS)("seed %d: every promise holds", { timeout: 120_000 }, async (seed) => {
+    test.each(SEEDS)("seed %d: every promise holds", { timeout: 180_000 }, async (seed) => {
       expect(await playRandomKills(stage, seed, KILLS_EACH)).toBe(KILLS_EACH);
     });
   });

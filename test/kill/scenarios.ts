@@ -155,6 +155,8 @@ export const SCENARIOS: readonly Scenario[] = [
       await world.putExport("night-2.csv", SECOND_NIGHT);
     },
     victim: SUBMIT_SECOND,
+    // Whichever run meets it first says 10, and the next one goes on.
+    mend: (world) => expectStatus(world, ["run"], 0, 10),
   },
   {
     name: "a server that refuses the rename",

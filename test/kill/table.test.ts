@@ -101,7 +101,7 @@ describe.skipIf(missing !== undefined)("a delivery that was cut off", () => {
   }
 
   describe.concurrent("is finished by the next run", () => {
-    test.each(DELIVERED)("$name", { timeout: 60_000 }, async (line) => {
+    test.each(DELIVERED)("$name", { timeout: 180_000 }, async (line) => {
       const world = await cutOff(line);
       await checkPromises(world, await world.run(["run"]), 0);
       expect(stateOfBatch(world, 3)).toBe("delivered");
@@ -110,7 +110,7 @@ describe.skipIf(missing !== undefined)("a delivery that was cut off", () => {
   });
 
   describe.concurrent("is uncertain, and touched by nobody", () => {
-    test.each(UNCERTAIN)("$name", { timeout: 60_000 }, async (line) => {
+    test.each(UNCERTAIN)("$name", { timeout: 180_000 }, async (line) => {
       const world = await cutOff(line);
       const before = await thirdBatch(world);
       const delivered = (await deliveredOrders(world)).length;
