@@ -68,17 +68,21 @@ async function readConfigFile(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const isMissing = code === "ENOENT";
-    throw new Problem(
-      "config_invalid",
-      isMissing ? `there is no config at ${file}` : `cannot read ${file}: ${message}`,
-      {
-        cause: error,
-        hint: isMissing ? "`rescue init` makes one; `--config FILE` names another." : "Nothing was attempted.",
-      },
-    );
+    throw cannotRead(file, error);
   }
+}
+
+function cannotRead(file: string, error: unknown): Problem {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isMissing = code === "ENOENT";
+  return new Problem(
+    "config_invalid",
+    isMissing ? `there is no config at ${file}` : `cannot read ${file}: ${message}`,
+    {
+      cause: error,
+      hint: isMissing ? "`rescue init` makes one; `--config FILE` names another." : "Nothing was attempted.",
+    },
+  );
 }
 
 /** Of the document as it was written: a secret that comes from the environment does not lie in the file. */
@@ -87,7 +91,9 @@ async function findWarnings(document: unknown, file: string): Promise<string[]> 
   const holders = Object.entries(merchants).flatMap(([id, { sftp = {} }]) =>
     ["password", "passphrase"].filter((key) => isSecret(sftp[key])).map((key) => `merchants.${id}.sftp.${key}`),
   );
-  const { mode } = await stat(file);
+  const { mode } = await stat(file).catch((error) => {
+    throw cannotRead(file, error);
+  });
   // Windows has no such bits and shows them all as set.
   if (holders.length === 0 || process.platform === "win32" || (mode & 0o077) === 0) return [];
   return [`${file} can be read by others and holds ${holders.join(", ")}: chmod 600 it, or use \${ENV}`];

@@ -8,6 +8,7 @@ import { createReadStream } from "node:fs";
 import { COLUMNS, type ColumnKind } from "../domain/columns.ts";
 import { formatInstant } from "../domain/instant.ts";
 import { formatMajor, parseAmount } from "../domain/money.ts";
+import { Problem } from "../domain/problem.ts";
 import type { Rebill } from "../domain/rebill.ts";
 import { buildRebill } from "./build-rebill.ts";
 import { findCellFaults, type RowCells } from "./cell-schema.ts";
@@ -34,16 +35,24 @@ export function canonicalRow(rebill: Rebill): string {
 
 /**
  * Pages of a few hundred, in order. Throws an Error that names the file, and the line where there is one, if anything is not
- * as it was written. (Whole rows that are missing at the end can only be told by who knows their number.)
+ * as it was written; the Problem `disk_failed` if the disk refuses it. (Whole rows that are missing at the end can only be told by who knows their number.)
  */
 export async function* readCanonical(path: string): AsyncGenerator<Rebill[]> {
   let isHeaderRead = false;
   let fileBytes = 0;
   let writtenBytes = 0;
   async function* countedChunks(): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(path)) {
-      fileBytes += chunk.length;
-      yield chunk;
+    try {
+      for await (const chunk of createReadStream(path)) {
+        fileBytes += chunk.length;
+        yield chunk;
+      }
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Problem("disk_failed", `cannot read the archived rows ${path}: ${reason}`, {
+        cause,
+        hint: "Nothing of this step was sent. Mend the disk or the file's permissions, then run again.",
+      });
     }
   }
   for await (const { records, dialect, encoding } of readRecords(countedChunks(), path)) {

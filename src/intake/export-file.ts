@@ -53,8 +53,13 @@ export class ExportFile {
 
   /** What was read. Problem `export_changed` if it is not what lies there now. */
   async finish(): Promise<ExportBytes> {
-    const onDisk = await stat(this.#path).catch(() => undefined);
-    const opened = await this.#handle.stat();
+    const onDisk = await stat(this.#path).catch((error) => {
+      if (error.code === "ENOENT") return undefined;
+      throw unreadable(this.#path, error);
+    });
+    const opened = await this.#handle.stat().catch((error) => {
+      throw unreadable(this.#path, error);
+    });
     const isSame = (after: Stats | undefined): boolean =>
       after?.ino === this.#before.ino &&
       after.dev === this.#before.dev &&
@@ -69,7 +74,8 @@ export class ExportFile {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    // It was only read: what closing says changes nothing.
+    await this.#handle.close().catch(() => {});
   }
 
   async #read(length: number): Promise<Buffer> {

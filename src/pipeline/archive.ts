@@ -61,7 +61,7 @@ export class Archive {
   }
 
   async remove(archivePath: string): Promise<void> {
-    await rm(this.resolve(archivePath), { force: true });
+    await guardDisk(`remove ${archivePath}`, () => rm(this.resolve(archivePath), { force: true }));
   }
 }
 
@@ -111,9 +111,10 @@ export class ArchiveWriter {
     });
   }
 
+  /** Never throws: nothing refers to what it leaves behind, and why it was thrown away matters more. */
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => {});
-    await rm(this.#temporary, { force: true });
+    await rm(this.#temporary, { force: true }).catch(() => {});
   }
 }
 

@@ -36,19 +36,27 @@ async function lookAtInbox(inbox: string): Promise<Map<string, string>> {
   try {
     names = await readdir(inbox);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Problem("disk_failed", `cannot read the inbox ${inbox}: ${reason}`, {
-      cause: error,
-      hint: "Nothing was sent. Make the folder, or mend `inbox` in the config.",
-    });
+    throw cannotRead(inbox, error);
   }
   const looks = new Map<string, string>();
   for (const name of names.filter(isExportName).toSorted()) {
     const path = join(inbox, name);
-    const facts = await stat(path).catch(() => undefined);
+    const facts = await stat(path).catch((error) => {
+      // Gone since it was listed. Anything else must not look like an empty inbox.
+      if (error.code === "ENOENT") return undefined;
+      throw cannotRead(path, error);
+    });
     if (facts?.isFile()) looks.set(path, `${facts.size} ${facts.mtimeMs} ${facts.ino}`);
   }
   return looks;
+}
+
+function cannotRead(path: string, error: unknown): Problem {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Problem("disk_failed", `cannot read the inbox ${path}: ${reason}`, {
+    cause: error,
+    hint: "Nothing was sent. Make the folder, or mend `inbox` in the config.",
+  });
 }
 
 function isExportName(name: string): boolean {
@@ -91,6 +99,8 @@ export function createInboxMover(context: PipelineContext): ExportMover {
       } else await move(taken.file, stopped === "" ? "processed" : "failed", stopped);
     },
     unreadable: async (file, problem) => {
+      // The system refused it (a disk, a permission): the file itself may be good, so the next run tries it again.
+      if (problem.cause instanceof Error && "errno" in problem.cause) return;
       const isCvv = isProblem(problem, "cvv_column");
       await move(file, isCvv ? "quarantine" : "failed", `${problem.message}\n${problem.hint}`);
     },

@@ -21,7 +21,8 @@ export async function* readLocalFile(path: string): AsyncGenerator<Buffer> {
       yield block.subarray(0, bytesRead);
     }
   } finally {
-    await file.close();
+    // It was only read: what closing says changes nothing.
+    await file.close().catch(() => {});
   }
 }
 
@@ -44,7 +45,8 @@ export async function writeLocalFile<T>(
     return result;
   } catch (error) {
     await file.close().catch(() => {});
-    await rm(path, { force: true });
+    // What went wrong first is what a person must see.
+    await rm(path, { force: true }).catch(() => {});
     throw error instanceof Error && "syscall" in error ? diskFailed("write", path, error) : error;
   }
 }
