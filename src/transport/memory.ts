@@ -28,10 +28,10 @@ export interface MemoryRequest {
 }
 
 export interface MemoryFault {
-  /** `remote_unreachable` and `deadline_reached` end the connection as well. */
-  readonly code: ProblemCode;
-  /** `after`: the act was carried out, only its answer is lost. */
-  readonly when: "before" | "after";
+  /** `remote_unreachable` and `deadline_reached` end the connection as well. `none`: the server says that all is well. */
+  readonly code: ProblemCode | "none";
+  /** `halfway`: of a write, half of its bytes were stored. `after`: the act was carried out, only its answer is lost. */
+  readonly when: "before" | "halfway" | "after";
 }
 
 export interface MemoryDropOptions {
@@ -171,10 +171,12 @@ class MemoryRemoteDrop implements RemoteDrop {
     let sizeBytes = 0;
     for await (const block of readLocalFile(localPath)) {
       hash.update(block);
-      await this.request("write", path, () => {
+      const store = (bytes: Buffer) => {
         const before = this.#server.files.get(path)?.bytes ?? Buffer.alloc(0);
-        this.#server.write(path, Buffer.concat([before, block]));
-      });
+        this.#server.write(path, Buffer.concat([before, bytes]));
+      };
+      const storeHalf = () => store(block.subarray(0, Math.floor(block.length / 2)));
+      await this.request("write", path, () => store(block), storeHalf);
       sizeBytes += block.length;
       options.onProgress?.(sizeBytes);
     }
@@ -228,17 +230,18 @@ class MemoryRemoteDrop implements RemoteDrop {
   }
 
   /** Every act on the server goes through here, so that every one can be made to fail. */
-  async request<T>(operation: MemoryOperation, path: string, act: () => T): Promise<T> {
+  async request<T>(operation: MemoryOperation, path: string, act: () => T, actHalfway?: () => T): Promise<T> {
     if (this.#signal?.aborted) throw refused("deadline_reached", `${operation} ${path}: the deadline was reached`);
     if (this.#isOver) throw refused("remote_unreachable", `${operation} ${path}: the connection is over`);
     const fault = this.#server.log(operation, path);
-    if (fault?.when === "before") throw this.#fail(fault.code, operation, path);
-    const result = act();
-    if (fault) throw this.#fail(fault.code, operation, path);
+    if (fault?.when === "before") throw this.#fail(fault, operation, path);
+    const result = fault?.when === "halfway" && actHalfway ? actHalfway() : act();
+    if (fault && fault.code !== "none") throw this.#fail(fault, operation, path);
     return result;
   }
 
-  #fail(code: ProblemCode, operation: MemoryOperation, path: string): Problem {
+  #fail({ code }: MemoryFault, operation: MemoryOperation, path: string): Error {
+    if (code === "none") return new Error("an act that was not carried out has no answer that all is well");
     if (code === "remote_unreachable" || code === "deadline_reached") this.#isOver = true;
     return refused(code, `${operation} ${path}: made to fail (${code})`);
   }
