@@ -16,15 +16,20 @@ export async function archiveBatches(context: PipelineContext, planned: readonly
   const exportsById = new Map((await context.ledger.exports()).map((taken) => [taken.exportId, taken]));
   let rows: CanonicalCursor | undefined;
   let exportId: number | undefined;
-  for (const batch of planned) {
-    const taken = exportsById.get(batch.exportId);
-    if (!taken) throw new Error(`batch ${batch.batchId} has no export`);
-    const positions = await positionsOf(context, batch.batchId);
-    if (rows === undefined || exportId !== batch.exportId || rows.position > (positions[0] ?? 0)) {
-      rows = new CanonicalCursor(context.archive.resolve(taken.archivePath));
-      exportId = batch.exportId;
+  try {
+    for (const batch of planned) {
+      const taken = exportsById.get(batch.exportId);
+      if (!taken) throw new Error(`batch ${batch.batchId} has no export`);
+      const positions = await positionsOf(context, batch.batchId);
+      if (rows === undefined || exportId !== batch.exportId || rows.position > (positions[0] ?? 0)) {
+        await rows?.close();
+        rows = new CanonicalCursor(context.archive.resolve(taken.archivePath));
+        exportId = batch.exportId;
+      }
+      await archiveBatch(context, batch, rows, positions);
     }
-    await archiveBatch(context, batch, rows, positions);
+  } finally {
+    await rows?.close();
   }
 }
 
@@ -71,14 +76,19 @@ async function positionsOf(context: PipelineContext, batchId: number): Promise<n
 
 /** Walks forward through the canonical rows of one export. */
 class CanonicalCursor {
-  readonly #pages: AsyncIterator<Rebill[]>;
+  readonly #pages: AsyncGenerator<Rebill[]>;
   #page: Rebill[] = [];
   #pageStart = 0;
   /** The first position that can still be taken. */
   position = 0;
 
   constructor(path: string) {
-    this.#pages = readCanonical(path)[Symbol.asyncIterator]();
+    this.#pages = readCanonical(path);
+  }
+
+  /** The file stays open until its last row was read: a watch would leak one a night. */
+  async close(): Promise<void> {
+    await this.#pages.return(undefined);
   }
 
   async take(position: number): Promise<Rebill> {

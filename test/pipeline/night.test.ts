@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { collect } from "../../src/pipeline/collect.ts";
 import { createInboxMover } from "../../src/pipeline/inbox.ts";
@@ -23,6 +24,14 @@ const make = async (options?: TestMerchantOptions) => {
 afterEach(async () => {
   for (const merchant of merchants.splice(0)) await merchant.close();
 });
+
+function readlinkOrNothing(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
 
 const SEND = { dryRun: false, reason: "" };
 async function submitCsv(merchant: TestMerchant, csv: string, name = "rebills.csv") {
@@ -52,6 +61,16 @@ describe("submit", () => {
     const result = await submitCsv(merchant, exportCsv(4001));
     expect(result.batches.map((batch) => batch.content?.rows)).toEqual([2000, 2000, 1]);
     expect(sentOrders(merchant)).toEqual(Array.from({ length: 4001 }, (_, index) => `o-${index + 1}`));
+  });
+
+  test.runIf(existsSync("/proc/self/fd"))("no file of the archive stays open behind a night", async () => {
+    const merchant = await make();
+    await submitCsv(merchant, exportCsv(3));
+    const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+      const path = readlinkOrNothing(`/proc/self/fd/${fd}`);
+      return path.includes("/archive/") ? [path] : [];
+    });
+    expect(open).toEqual([]);
   });
 
   test("the same export again sends nothing, and says where each row went", async () => {
