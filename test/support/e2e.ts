@@ -77,9 +77,15 @@ export function shareServer(options?: OpenSshOptions): SharedServer {
   };
 }
 
+/** What a config must know of a server; OpenSSH is one of them. Paths on the server are paths on this machine. */
+export type ServerForMerchants = Pick<
+  OpenSsh,
+  "host" | "port" | "username" | "privateKeyPath" | "hostKeyFingerprint" | "root"
+>;
+
 /** A config for the server with one merchant, `acme`, or with those that are named, each with folders of its own. */
 export async function makeMerchantFolder(
-  server: OpenSsh,
+  server: ServerForMerchants,
   merchants: Readonly<Record<string, MerchantOverrides>> = { acme: {} },
 ): Promise<MerchantFolder> {
   const folder = await mkdtemp(join(tmpdir(), "rescue-e2e-"));

@@ -185,7 +185,7 @@ function publicKeyOf(path: string): string {
   return readFileSync(`${path}.pub`, "utf8").split(" ").slice(0, 2).join(" ");
 }
 
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SBIN];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
@@ -199,7 +199,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function findFreePort(): Promise<number> {
+export function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

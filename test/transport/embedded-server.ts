@@ -4,7 +4,7 @@
  */
 import { createServer, type Socket } from "node:net";
 import { posix } from "node:path";
-import ssh2, { type Attributes, type AuthContext, type Connection, type SFTPWrapper } from "ssh2";
+import ssh2, { type Attributes, type AuthContext, type Connection, type FileEntry, type SFTPWrapper } from "ssh2";
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
 
@@ -32,8 +32,19 @@ export interface EmbeddedManners {
   readonly busyMs?: number;
   /** Sends no mode in listings. */
   readonly listsWithoutMode?: boolean;
-  /** A status to answer with instead, or no answer at all. Asked before the act, with the how-manyth of its kind it is. */
-  readonly fault?: (act: ServerAct, nth: number) => number | "no answer" | undefined;
+  /** A rename takes the place of a file that is there. */
+  readonly renameOverwrites?: boolean;
+  /** How far its clock is off. */
+  readonly clockOffsetMs?: number;
+  /** Names that it lists in /outbound beside those of its files, whatever they are. */
+  readonly listsAlso?: readonly string[];
+  /** Told of a file that was renamed, or read to its end, before the answer is sent. */
+  readonly onDone?: (done: "renamed" | "read", path: string) => void;
+  /**
+   * A status to answer with instead, no answer and no act, or an act without an answer. Asked before the act, with the
+   * how-manyth of its kind in its session it is.
+   */
+  readonly fault?: (act: ServerAct, nth: number) => number | "no answer" | "lost answer" | undefined;
 }
 
 export interface EmbeddedServer {
@@ -41,12 +52,15 @@ export interface EmbeddedServer {
   readonly files: Map<string, Buffer>;
   /** How users tried to log in, in order. */
   readonly logins: string[];
+  /** How long each connection that has ended was open. */
+  readonly connectionsMs: number[];
   stop(): Promise<void>;
 }
 
 export async function startEmbeddedServer(hostKey: string, manners: EmbeddedManners = {}): Promise<EmbeddedServer> {
   const files = new Map<string, Buffer>();
   const logins: string[] = [];
+  const connectionsMs: number[] = [];
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection: Connection) => {
     connection.on("error", () => {});
     connection.on("authentication", (context) => authenticate(context, manners, logins));
@@ -56,8 +70,12 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
   });
   const sockets = new Set<Socket>();
   const listener = createServer({ noDelay: true }, (socket) => {
+    const begun = performance.now();
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      connectionsMs.push(performance.now() - begun);
+    });
     server.injectSocket(socket);
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
@@ -67,6 +85,7 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
     port: address.port,
     files,
     logins,
+    connectionsMs,
     stop: () =>
       new Promise((resolve) => {
         listener.close(() => resolve());
@@ -91,12 +110,15 @@ class Session {
   readonly #sftp: SFTPWrapper;
   readonly #files: Map<string, Buffer>;
   readonly #manners: EmbeddedManners;
-  readonly #handles: { readonly path: string; listed: boolean; isWriting: boolean }[] = [];
+  readonly #handles: { readonly path: string; names?: FileEntry[]; isWriting: boolean }[] = [];
   readonly #counts = new Map<ServerAct, number>();
+  /** Requests whose answers get lost on the way. */
+  readonly #lost = new Set<number>();
   #freeAt = 0;
 
   constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners) {
     this.#sftp = sftp;
+    this.#loseAnswers();
     this.#files = files;
     this.#manners = manners;
     sftp.on("error", () => {});
@@ -123,9 +145,18 @@ class Session {
       this.#counts.set(act, nth);
       const fault = this.#manners.fault?.(act, nth);
       if (fault === "no answer") return;
-      if (fault !== undefined) sendStatus(this.#sftp, id, fault);
+      if (fault === "lost answer") this.#lost.add(id);
+      if (typeof fault === "number") sendStatus(this.#sftp, id, fault);
       else answer(id, ...args);
     });
+  }
+
+  #loseAnswers(): void {
+    const answers = this.#sftp as unknown as Record<string, (id: number, ...args: unknown[]) => unknown>;
+    for (const kind of ["status", "handle", "name", "attrs", "data"]) {
+      const send = answers[kind]?.bind(this.#sftp);
+      answers[kind] = (id, ...args) => this.#lost.delete(id) || send?.(id, ...args);
+    }
   }
 
   #handleAt(handle: Buffer) {
@@ -136,14 +167,21 @@ class Session {
 
   #give(id: number, path: string): void {
     const handle = Buffer.alloc(4);
-    handle.writeUInt32BE(this.#handles.push({ path, listed: false, isWriting: false }) - 1);
+    handle.writeUInt32BE(this.#handles.push({ path, isWriting: false }) - 1);
     this.#sftp.handle(id, handle);
   }
 
   #stat(id: number, path: string) {
-    const size = FOLDERS.includes(path) ? 0 : this.#files.get(path)?.length;
-    if (size === undefined) this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
-    else this.#sftp.attrs(id, { ...attributes(), size });
+    const bytes = this.#files.get(path);
+    if (FOLDERS.includes(path)) this.#sftp.attrs(id, attributes());
+    else if (bytes) this.#sftp.attrs(id, this.#attributesOf(bytes));
+    else this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+  }
+
+  #attributesOf(bytes: Buffer): Attributes {
+    const written = timesOfFiles.get(bytes) ?? Date.now() + (this.#manners.clockOffsetMs ?? 0);
+    timesOfFiles.set(bytes, written);
+    return { ...attributes(written), size: bytes.length };
   }
 
   #open(id: number, path: string, flags: number) {
@@ -160,8 +198,10 @@ class Session {
     const bytes = this.#files.get(this.#handleAt(handle).path) ?? Buffer.alloc(0);
     const wanted = this.#manners.shortReads ? Math.min(length, 1 + (at % 20_011)) : length;
     const data = bytes.subarray(at, at + wanted);
-    if (data.length === 0) this.#sftp.status(id, STATUS_CODE.EOF);
-    else this.#sftp.data(id, data);
+    if (data.length === 0) {
+      this.#manners.onDone?.("read", this.#handleAt(handle).path);
+      this.#sftp.status(id, STATUS_CODE.EOF);
+    } else this.#sftp.data(id, data);
   }
 
   #write(id: number, handle: Buffer, at: number, data: Buffer) {
@@ -185,40 +225,52 @@ class Session {
 
   #readdir(id: number, handle: Buffer) {
     const folder = this.#handleAt(handle);
-    if (folder.listed) return this.#sftp.status(id, STATUS_CODE.EOF);
-    folder.listed = true;
-    const isInside = (path: string) => path !== folder.path && posix.dirname(path) === folder.path;
+    folder.names ??= this.#namesIn(folder.path);
+    const names = folder.names.splice(0, NAMES_PER_READDIR);
+    if (names.length === 0) this.#sftp.status(id, STATUS_CODE.EOF);
+    else this.#sftp.name(id, names);
+  }
+
+  #namesIn(folder: string): FileEntry[] {
+    const isInside = (path: string) => path !== folder && posix.dirname(path) === folder;
+    const also = folder === "/outbound" ? (this.#manners.listsAlso ?? []) : [];
     const entries = [
-      ...FOLDERS.filter(isInside).map((path) => ({ filename: posix.basename(path), size: 0, mode: 0o040700 })),
+      ...FOLDERS.filter(isInside).map((path) => ({
+        filename: posix.basename(path),
+        attrs: { ...attributes(), mode: 0o040700 },
+      })),
       ...[...this.#files]
         .filter(([path]) => isInside(path))
-        .map(([path, bytes]) => ({ filename: posix.basename(path), size: bytes.length, mode: 0o100600 })),
+        .map(([path, bytes]) => ({ filename: posix.basename(path), attrs: this.#attributesOf(bytes) })),
+      ...also.map((filename) => ({ filename, attrs: this.#attributesOf(Buffer.from("what is listed")) })),
     ];
-    this.#sftp.name(
-      id,
-      entries.map(({ filename, size, mode }) => ({
-        filename,
-        longname: `${mode === 0o100600 ? "-" : "d"}rw------- 1 u g ${size} Jan 1 00:00 ${filename}`,
-        // Without a mode nothing but the long name tells what it is.
-        attrs: (this.#manners.listsWithoutMode ? { size } : { ...attributes(), size, mode }) as Attributes,
-      })),
-    );
+    return entries.map(({ filename, attrs }) => ({
+      filename,
+      longname: `${FOLDERS.includes(posix.join(folder, filename)) ? "d" : "-"}rw------- 1 u g ${attrs.size} Jan 1 00:00 x`,
+      // Without a mode nothing but the long name tells what it is.
+      attrs: (this.#manners.listsWithoutMode ? { size: attrs.size } : attrs) as Attributes,
+    }));
   }
 
   #rename(id: number, from: string, to: string) {
     const bytes = this.#files.get(from);
     if (!bytes || !FOLDERS.includes(posix.dirname(to))) return this.#sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
-    if (this.#files.has(to)) return this.#sftp.status(id, STATUS_CODE.FAILURE);
+    if (this.#files.has(to) && !this.#manners.renameOverwrites) return this.#sftp.status(id, STATUS_CODE.FAILURE);
     this.#files.delete(from);
     this.#files.set(to, bytes);
+    this.#manners.onDone?.("renamed", to);
     this.#sftp.status(id, STATUS_CODE.OK);
   }
 }
 
 const FOLDERS = ["/", "/inbound", "/outbound"];
 
-function attributes(): Attributes {
-  const seconds = Math.floor(Date.now() / 1000);
+const NAMES_PER_READDIR = 100;
+/** When its bytes were first seen. */
+const timesOfFiles = new WeakMap<Buffer, number>();
+
+function attributes(at = Date.now()): Attributes {
+  const seconds = Math.floor(at / 1000);
   return { mode: 0o100600, uid: 0, gid: 0, size: 0, atime: seconds, mtime: seconds };
 }
 
