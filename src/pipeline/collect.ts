@@ -35,13 +35,14 @@ export async function collect(context: PipelineContext): Promise<Collection> {
   return context.remote.withReconnect(async (drop) => {
     passStep("collect.begun");
     const known = await context.ledger.resultFiles();
+    const knownByName = Map.groupBy(known, (file) => file.name);
     const { results: entries, unsafe } = await listOutbound(context, drop);
     passStep("collect.listed");
     const files = await reportUnsafe(context, unsafe);
     const candidates: RemoteEntry[] = [];
     const clearing = new OutboundClearing(context, drop);
     for (const entry of entries) {
-      const twin = known.find((file) => isSameFile(file, entry));
+      const twin = knownByName.get(entry.name)?.find((file) => isSameFile(file, entry));
       if (twin && (await clearing.clearAgain(entry.name, twin.sha256)))
         files.push({ name: entry.name, sizeBytes: entry.sizeBytes, sha256: twin.sha256, state: "seen", reason: "" });
       else candidates.push(entry);
