@@ -11,6 +11,7 @@ import {
   documentProblem,
   type Issue,
   type PlainDocument,
+  refuseLongDocument,
   toIssues,
   toPlainDocument,
   wordIssue,
@@ -37,6 +38,7 @@ export function parseConfig(
   file: string,
   env: Environment,
 ): { readonly config: Omit<Config, "path" | "warnings">; readonly document: PlainDocument } {
+  refuseLongDocument("config_invalid", file, text);
   const lines = new LineCounter();
   const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);

@@ -64,15 +64,13 @@ export const NEVER_RETRY: readonly NeverRetryRule[] = [
 const TWO_CHARACTER_SOURCES = ["iso8583", "visa", "mastercard"];
 
 /** `""` is a source nobody named. 08, 10, 11: approved with identification, in part, as VIP; 85: no reason to decline. */
-const APPROVED: Readonly<Record<string, readonly string[]>> = {
-  ...Object.fromEntries(
-    [...TWO_CHARACTER_SOURCES].map((source) => [source, ["0", "00", "000", "08", "10", "11", "85"]]),
-  ),
-  "": ["00", "000"],
-  nmi: ["100"],
-  braintree: ["1000", "1001", "1002"],
-  flexpay: ["10000"],
-};
+const APPROVED: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  ...TWO_CHARACTER_SOURCES.map((source) => [source, ["0", "00", "000", "08", "10", "11", "85"]] as const),
+  ["", ["00", "000"]],
+  ["nmi", ["100"]],
+  ["braintree", ["1000", "1001", "1002"]],
+  ["flexpay", ["10000"]],
+]);
 
 /** Whoever writes one of these words means it. */
 const APPROVED_WORDS = ["APPROVED", "APPROVAL", "AUTHORISED", "AUTHORIZED", "CAPTURED", "PAID", "SUCCEEDED", "SUCCESS"];
@@ -94,7 +92,7 @@ export function findNeverRetryReason(decline: DeclineWords): string | undefined 
 /** An approved payment has no place in a file of declines. Letter case does not matter. */
 export function isApproved(declineCode: string, declineCodeSource = ""): boolean {
   const code = declineCode.toUpperCase();
-  return APPROVED_WORDS.includes(code) || (APPROVED[declineCodeSource.toLowerCase()]?.includes(code) ?? false);
+  return APPROVED_WORDS.includes(code) || (APPROVED.get(declineCodeSource.toLowerCase())?.includes(code) ?? false);
 }
 
 /** A lone digit where every code has two: a spreadsheet has dropped the zero in front, and `4` may be `04`. */

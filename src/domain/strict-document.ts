@@ -114,14 +114,38 @@ export function toPlainDocument(parsed: ParsedYaml, lineAt: (offset: number) => 
   const issues = messages.map(({ message, pos }) => notPlain(message, lineAt(pos[0])));
   if (issues.length > 0) return { value: undefined, lineOf, issues };
   try {
-    return { value: parsed.toJS(), lineOf, issues };
+    const value = parsed.toJS();
+    const isPlain = !holdsPrototypeKey(value);
+    return { value, lineOf, issues: isPlain ? [] : [notPlain("__proto__ cannot be a key", 0)] };
   } catch (error) {
     return { value: undefined, lineOf, issues: [notPlain(error instanceof Error ? error.message : "", 0)] };
   }
 }
 
+/** Schemas pass over such a key in silence. Throws for what holds itself, or is nested too deep to be walked. */
+function holdsPrototypeKey(value: unknown): boolean {
+  let isFound = false;
+  JSON.stringify(value, (key, part) => {
+    isFound ||= key === "__proto__";
+    return part;
+  });
+  return isFound;
+}
+
+/** Some messages end in a piece of the source, behind a colon or one of these words; a secret may stand there. */
+const QUOTED_SOURCE = /(?:(?<=\S):|(?<=directive|sequence|character)) .*|\n.*/s;
+
 function notPlain(message: string, line: number): Issue {
-  return { path: "", line, message: `is not plain YAML: ${message}` };
+  return { path: "", line, message: `is not plain YAML: ${message.replace(QUOTED_SOURCE, "")}` };
+}
+
+/** More than a hundred merchants need; the YAML library's work grows with the square of the keys. */
+const MAX_DOCUMENT_LENGTH = 128 * 1024;
+
+/** Problem `code` for a text that is too long to be one of these documents; before it is parsed. */
+export function refuseLongDocument(code: ProblemCode, file: string, text: string): void {
+  if (text.length <= MAX_DOCUMENT_LENGTH) return;
+  throw documentProblem(code, file, [{ path: "", line: 0, message: "is longer than 128 KiB" }]);
 }
 
 /** One issue per unknown key, each at its own line; the others as they are. */

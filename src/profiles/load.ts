@@ -3,7 +3,13 @@ import { readFile } from "node:fs/promises";
 import { LineCounter, parseDocument } from "yaml";
 import { findNearest } from "../domain/nearest.ts";
 import { Problem } from "../domain/problem.ts";
-import { documentProblem, toIssues, toPlainDocument, wordIssue } from "../domain/strict-document.ts";
+import {
+  documentProblem,
+  refuseLongDocument,
+  toIssues,
+  toPlainDocument,
+  wordIssue,
+} from "../domain/strict-document.ts";
 import { flex } from "./flex.ts";
 import type { Profile } from "./profile.ts";
 import { profileSchema } from "./profile-schema.ts";
@@ -18,6 +24,7 @@ export async function loadProfile(idOrPath: string): Promise<Profile> {
 }
 
 export function parseProfile(text: string, file: string): Profile {
+  refuseLongDocument("profile_invalid", file, text);
   const lines = new LineCounter();
   const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadConfig } from "../../src/config/load.ts";
+import { loadConfig, parseConfig } from "../../src/config/load.ts";
+import type { Problem } from "../../src/domain/problem.ts";
 import { issuesIn, loadText, merchant, PIN, rescueYaml } from "./documents.ts";
 
 let folder: string;
@@ -159,5 +160,37 @@ describe("issues", () => {
     const missing = { code: "config_invalid", message: `there is no config at ${path}` };
     await expect(loadConfig(path, {})).rejects.toMatchObject(missing);
     await expect(loadConfig(folder, {})).rejects.toMatchObject({ code: "config_invalid" });
+  });
+});
+
+describe("YAML that is not what it seems", () => {
+  const refusal = async (text: string) => {
+    const error = await Promise.resolve()
+      .then(() => parseConfig(text, "/etc/rescue.yaml", {}))
+      .then(
+        () => undefined,
+        (problem: Problem) => problem,
+      );
+    expect(error).toMatchObject({ code: "config_invalid" });
+    return error?.message ?? "";
+  };
+
+  test.each(["|hunter2", "*hunter2", "!hunter2", "%hunter2", '"hunter2', "{hunter2: [}"])(
+    "a secret in a place that YAML trips over is not repeated: %s",
+    async (value) => {
+      expect(await refusal(`version: 1\npassword: ${value}\n`)).not.toContain("hunter2");
+    },
+  );
+
+  test("a value that holds itself is an issue, not a crash", async () => {
+    await refusal("version: &a [*a]\n");
+  });
+
+  test("a key that schemas pass over in silence is an issue", async () => {
+    expect(await refusal('version: 1\n"__proto__": {}\n')).toContain("__proto__");
+  });
+
+  test("a text far longer than any config is refused before it is read", async () => {
+    expect(await refusal(`# ${"x".repeat(200_000)}\nversion: 1\n`)).toContain("longer than 128 KiB");
   });
 });

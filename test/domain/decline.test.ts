@@ -88,3 +88,11 @@ test("a lone digit is a lost zero only where codes have two characters", () => {
   expect(hasLostLeadingZero("5")).toBe(false);
   expect(hasLostLeadingZero("51", "visa")).toBe(false);
 });
+
+test("a source named like something every object has is just a source nobody knows", () => {
+  for (const source of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+    expect(isApproved("00", source)).toBe(false);
+    expect(isApproved("approved", source)).toBe(true);
+    expect(findNeverRetryReason({ declineCode: "51", declineCodeSource: source })).toBeUndefined();
+  }
+});
