@@ -145,9 +145,14 @@ export async function makeMerchantFolder(
     },
     delivered: async () => {
       const names = (await readdir(first.inbound)).toSorted();
-      return Promise.all(
-        names.map(async (name) => ({ name, text: await readFile(join(first.inbound, name), "utf8") })),
+      const files = await Promise.all(
+        names.map(async (name) => {
+          // Asked while a batch is renamed, its temporary name is gone again.
+          const text = await readFile(join(first.inbound, name), "utf8").catch(() => undefined);
+          return text === undefined ? [] : [{ name, text }];
+        }),
       );
+      return files.flat();
     },
     remove: async () => {
       await rm(folder, { recursive: true, force: true });

@@ -51,7 +51,7 @@ const RECIPES = {
     prepare: async (folder, port) => {
       const keys = ["--key", join(folder, "host_key"), "--authorized-keys", join(folder, "user_key.pub")];
       // It remembers listings; a result that came meanwhile is seen when it forgets them.
-      const listings = ["--dir-cache-time", "500ms", "--config", join(folder, "rclone.conf")];
+      const listings = ["--dir-cache-time", "10ms", "--config", join(folder, "rclone.conf")];
       return ["rclone", "serve", "sftp", "/", "--addr", `127.0.0.1:${port}`, ...keys, ...listings];
     },
   },
