@@ -1,4 +1,5 @@
 /** What a verb's result means as an exit status; the table is in exit-status.ts. */
+import { isUnproven } from "../domain/batch.ts";
 import type { Collection } from "../pipeline/collect.ts";
 import type { Submission } from "../pipeline/submit.ts";
 import type { ValidatedFile } from "../pipeline/validate.ts";
@@ -24,7 +25,7 @@ export function statusOfSubmission(submission: Submission, filesAre: "given" | "
       return needsAttention ? ExitStatus.needsAttention : ExitStatus.ok;
     }),
     ...submission.batches.map((batch) => {
-      if (batch.state === "uncertain" || batch.state === "committing") return ExitStatus.uncertain;
+      if (isUnproven(batch.state)) return ExitStatus.uncertain;
       return batch.state === "failed" ? ExitStatus.needsAttention : ExitStatus.ok;
     }),
   ]);

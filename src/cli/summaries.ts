@@ -1,6 +1,6 @@
 /** What the verbs did, in sentences for a person: what went, what did not and why, and what to do next. */
 import { basename } from "node:path";
-import { isUnfinished } from "../domain/batch.ts";
+import { isUnfinished, isUnproven } from "../domain/batch.ts";
 import { MoneyTotals } from "../domain/money.ts";
 import type { Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
@@ -53,7 +53,7 @@ function describeBatches(batches: readonly BatchRecord[]): string {
 /** Of these batches, what is not with the provider for sure. */
 export function describeOpen(batches: readonly BatchRecord[]): string[] {
   const open = batches.filter((batch) => isUnfinished(batch.state));
-  const unproven = open.filter((batch) => batch.state === "uncertain" || batch.state === "committing");
+  const unproven = open.filter((batch) => isUnproven(batch.state));
   const waiting = open.filter((batch) => !unproven.includes(batch));
   return [
     ...(unproven.length > 0 ? [`${describeBatches(unproven)}: delivery not proven, see rescue status`] : []),

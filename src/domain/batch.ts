@@ -40,7 +40,12 @@ export function isLegalBatchMove(from: BatchState, to: BatchState): boolean {
 
 /** Rows of such a batch may be with the provider: they count as submitted and may not be sent again. */
 export function mayBeWithProvider(state: BatchState): boolean {
-  return state === "committing" || state === "delivered" || state === "uncertain";
+  return state === "delivered" || isUnproven(state);
+}
+
+/** The rename may have been asked for, and nothing proves what came of it. */
+export function isUnproven(state: BatchState): boolean {
+  return state === "committing" || state === "uncertain";
 }
 
 export function isUnfinished(state: BatchState): boolean {

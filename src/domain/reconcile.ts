@@ -2,7 +2,7 @@
  * What a result row means for what was sent: an outcome to append, a repetition, or a break. Pure: it sees the attempts
  * that the row may belong to and says what to do; nothing here overwrites anything.
  */
-import { type BatchState, mayBeWithProvider } from "./batch.ts";
+import { type BatchState, isUnproven, mayBeWithProvider } from "./batch.ts";
 import type { Break, BreakCode } from "./break.ts";
 import { formatInstant, type Instant } from "./instant.ts";
 import { formatMoney } from "./money.ts";
@@ -144,8 +144,7 @@ function judgeDelivery(
   const sentBefore = candidates.some(
     (other) => other.attemptNumber < attempt.attemptNumber && mayBeWithProvider(other.batchState),
   );
-  const unproven = attempt.batchState === "committing" || attempt.batchState === "uncertain";
-  if (unproven && attempt.batchWasUploaded && !sentBefore) return true;
+  if (isUnproven(attempt.batchState) && attempt.batchWasUploaded && !sentBefore) return true;
   const message =
     attempt.batchState === "failed"
       ? "the provider knows this order, but its batch was settled as not delivered"

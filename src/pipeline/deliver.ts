@@ -4,13 +4,14 @@
  * "exactly once".
  */
 import type { BatchState } from "../domain/batch.ts";
+import type { DeliveryStep } from "../domain/delivery.ts";
 import { isProblem, Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
 import { batchFileName } from "../profiles/batch-name.ts";
 import type { RemoteDrop } from "../transport/transport.ts";
 import { contentOf, currentBatch, remotePathOf } from "./batch-facts.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
-import { type DeliveryDecision, lookAndDecide } from "./interrupted-delivery.ts";
+import { lookAndDecide } from "./interrupted-delivery.ts";
 import { releaseIfTooLate } from "./release.ts";
 import { passStep } from "./steps.ts";
 
@@ -37,7 +38,7 @@ async function carryOut(
   context: PipelineContext,
   drop: RemoteDrop,
   batch: BatchRecord,
-  decision: DeliveryDecision,
+  decision: DeliveryStep,
 ): Promise<void> {
   switch (decision.step) {
     case "delivered":

@@ -13,13 +13,11 @@ import { contentOf, remotePathOf } from "./batch-facts.ts";
 import type { PipelineContext } from "./context.ts";
 import { passStep } from "./steps.ts";
 
-export type DeliveryDecision = DeliveryStep;
-
 export async function lookAndDecide(
   context: PipelineContext,
   drop: RemoteDrop,
   batch: BatchRecord,
-): Promise<DeliveryDecision> {
+): Promise<DeliveryStep> {
   const delivery = cutOffDelivery(context, batch);
   passStep("recover.begun");
   let look = await lookAt(context, drop, batch);

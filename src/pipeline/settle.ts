@@ -1,4 +1,5 @@
 /** `settle`: a person's word, with a reason, where evidence is missing. It is recorded for ever, and sends nothing itself. */
+import { isUnproven } from "../domain/batch.ts";
 import { foldState, isLegalMove, type OutcomeStatus, wasRescued } from "../domain/outcome.ts";
 import { Problem } from "../domain/problem.ts";
 import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.ts";
@@ -31,7 +32,7 @@ export async function settleBatch(
       hint: "Nothing was changed. `rescue status` lists the batches that can be settled.",
     });
   }
-  if (batch.state !== "uncertain" && batch.state !== "committing") {
+  if (!isUnproven(batch.state)) {
     throw new Problem("usage", `batch ${batch.name || batch.batchId} is ${batch.state}: there is nothing to settle`, {
       hint: "Nothing was changed. Only a batch whose delivery cannot be proven is settled by a person.",
     });

@@ -1,4 +1,5 @@
 /** `status`: what is unfinished, pending, uncertain or silent right now. */
+import { isUnproven } from "../../domain/batch.ts";
 import { buildStatus, renderStatusText, statusDocument } from "../../report/status.ts";
 import { defineCommand } from "../command.ts";
 import { ExitStatus, worst } from "../exit-status.ts";
@@ -32,9 +33,9 @@ export const command = defineCommand({
           window: profile.window,
         });
         const openBreaks = await countOpenFindings(open, context.clock.now());
-        const isUnproven = batches.some((batch) => batch.state === "uncertain" || batch.state === "committing");
+        const anyUnproven = batches.some((batch) => isUnproven(batch.state));
         return {
-          exitStatus: worst([isUnproven ? ExitStatus.uncertain : ExitStatus.ok, statusOfBreaks(openBreaks)]),
+          exitStatus: worst([anyUnproven ? ExitStatus.uncertain : ExitStatus.ok, statusOfBreaks(openBreaks)]),
           type: "status",
           document: { ...statusDocument(status), open_breaks: openBreaks },
           result: renderStatusText(status),
