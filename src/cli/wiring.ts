@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, MerchantConfig } from "../config/config.ts";
 import { formatDuration } from "../domain/instant.ts";
+import { INTAKE_PATHS, type IntakePath } from "../domain/intake-path.ts";
 import type { Policy } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -94,6 +95,16 @@ export function policyFor({ id, policy }: MerchantConfig, { id: provider, window
   );
 }
 
+/** RESCUE_INTAKE. Problem `config_invalid` for a word that is none of INTAKE_PATHS. */
+export function readIntakePath(env: Readonly<Record<string, string | undefined>>): IntakePath {
+  const asked = env["RESCUE_INTAKE"] || "auto";
+  const found = INTAKE_PATHS.find((path) => path === asked);
+  if (found) return found;
+  throw new Problem("config_invalid", `RESCUE_INTAKE is "${asked}"; it may be ${INTAKE_PATHS.join(", ")}`, {
+    hint: "Nothing was attempted. Unset it: it is only for comparing the ways in which exports are read.",
+  });
+}
+
 export interface RunOptions {
   readonly command: string;
   /** A late export may be sent, because a person said so. */
@@ -167,6 +178,7 @@ function pipelineContext(
     remote,
     clock: context.clock,
     maxAgeDays: options.maxAgeDays ?? policy.maxAgeDays,
+    intakePath: readIntakePath(context.io.env),
     stop: context.stop,
     settleMs: SETTLE_MS,
     delay: (ms) => sleepUnlessStopped(ms, context),

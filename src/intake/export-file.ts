@@ -40,6 +40,11 @@ export class ExportFile {
     this.#before = before;
   }
 
+  /** As it was when it was opened. */
+  get totalBytes(): number {
+    return this.#before.size;
+  }
+
   /** To be read through once. No more than was there at the start: a file that grows would never end. */
   async *chunks(): AsyncGenerator<Buffer> {
     while (this.#sizeBytes < this.#before.size) {

@@ -1,35 +1,64 @@
-/** A file's bytes → its records, a page at a time, with what was learned about how the file is written. */
+/** A file's bytes → its records, with what was learned about how the file is written. */
 import { Problem } from "../domain/problem.ts";
 import { type Dialect, sniffDialect } from "./dialect.ts";
 import { type Encoding, toUtf8 } from "./encoding.ts";
 import { type FramedRecord, MAX_RECORD_BYTES, RecordFramer } from "./record-framer.ts";
 
-export interface RecordPage {
+/** A file whose header line has been met: what is in `pieces` follows it. */
+export interface OpenedRecords {
   readonly encoding: Encoding;
   readonly dialect: Dialect;
-  /** The first of the first page that has any is the header. */
-  readonly records: readonly FramedRecord[];
+  /** Stands behind the header. */
+  readonly framer: RecordFramer;
+  readonly header: FramedRecord;
+  /** The rest, as UTF-8, read as it is asked for. */
+  readonly pieces: AsyncGenerator<Piece>;
 }
 
-/** Problem `export_unreadable` for what cannot be a CSV file. */
-export async function* readRecords(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<RecordPage> {
-  let dialect: Dialect | undefined;
-  let framer: RecordFramer | undefined;
+export interface Piece {
+  readonly bytes: Buffer;
+  /** The last one may be empty. */
+  readonly isLast: boolean;
+}
+
+/** Undefined: nothing but blank lines. Problem `export_unreadable` for what cannot be a CSV file. */
+export async function openRecords(chunks: AsyncIterable<Buffer>, path: string): Promise<OpenedRecords | undefined> {
+  const source = toUtf8(chunks, path);
   let start: Buffer = Buffer.alloc(0);
-  for await (const { bytes, encoding, isLast } of toUtf8(chunks, path)) {
-    if (framer && dialect) {
-      yield { encoding, dialect, records: [...framer.push(bytes, isLast)] };
-      continue;
-    }
+  for (let next = await source.next(); !next.done; next = await source.next()) {
+    const { bytes, encoding, isLast } = next.value;
     start = Buffer.concat([start, bytes]);
-    dialect = sniffDialect(start, isLast);
+    const dialect = sniffDialect(start, isLast);
     if (dialect) {
-      framer = new RecordFramer(dialect);
-      yield { encoding, dialect, records: [...framer.push(start, isLast)] };
-    } else if (start.length > MAX_RECORD_BYTES) {
-      throw new Problem("export_unreadable", `${path}: its first line has not ended after ${MAX_RECORD_BYTES} bytes`, {
-        hint: "Nothing of it was sent. Give a CSV file whose first line names the columns.",
-      });
+      const framer = new RecordFramer(dialect);
+      const first = framer.first(start, isLast);
+      if (first) {
+        const { record, next: at } = first;
+        if (record.damage === "size") throw endlessHeader(path);
+        return { encoding, dialect, framer, header: record, pieces: piecesFrom(start.subarray(at), isLast, source) };
+      }
     }
+    if (!dialect && start.length > MAX_RECORD_BYTES) throw endlessHeader(path);
   }
+  return undefined;
+}
+
+function endlessHeader(path: string): Problem {
+  return new Problem("export_unreadable", `${path}: its first line has not ended after ${MAX_RECORD_BYTES} bytes`, {
+    hint: "Nothing of it was sent. Give a CSV file whose first line names the columns.",
+  });
+}
+
+async function* piecesFrom(rest: Buffer, isLast: boolean, source: AsyncGenerator<Piece>): AsyncGenerator<Piece> {
+  try {
+    yield { bytes: rest, isLast };
+    if (!isLast) yield* source;
+  } finally {
+    await source.return(undefined);
+  }
+}
+
+/** The records behind the header, a page at a time. */
+export async function* readRecords({ pieces, framer }: OpenedRecords): AsyncGenerator<FramedRecord[]> {
+  for await (const { bytes, isLast } of pieces) yield [...framer.push(bytes, isLast)];
 }

@@ -1,7 +1,7 @@
 /**
  * Bytes → records: where one row ends and the next begins, and on which physical line. What a record says is for csv-parse
  * to decide; this only keeps one bad quotation mark from swallowing the rest of the file. Memory is bounded by one
- * chunk and one record.
+ * chunk and one record, and what is found does not depend on how the bytes were cut into chunks.
  */
 import type { Dialect } from "./dialect.ts";
 
@@ -22,8 +22,22 @@ export const MAX_RECORD_BYTES = 1024 * 1024;
 const QUOTE = 0x22;
 const CR = 0x0d;
 
-/** `next` is where the following record starts. */
-type Frame = { readonly end: number; readonly next: number; readonly damage?: "quoting" | "size" };
+/** `next` is where the following record starts. After `size` that is in the middle of a line, which is to be passed over. */
+export interface Frame {
+  readonly end: number;
+  readonly next: number;
+  readonly damage?: "quoting" | "size";
+}
+
+/** As much as decides about one record. */
+interface View {
+  readonly bytes: Buffer;
+  readonly at: number;
+  /** The file ends here. */
+  readonly isLast: boolean;
+  /** No more bytes would be looked at. */
+  readonly isWhole: boolean;
+}
 
 export class RecordFramer {
   readonly #delimiter: number;
@@ -41,47 +55,84 @@ export class RecordFramer {
     this.#columns = dialect.columns;
   }
 
+  /** Physical line on which what comes next begins. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /** The first record that is complete, and where the bytes behind it begin; blank lines are passed over. */
+  first(bytes: Buffer, isLast: boolean): { readonly record: FramedRecord; readonly next: number } | undefined {
+    const line = this.#line;
+    for (let at = 0; at < bytes.length; ) {
+      const frame = this.frame(bytes, at, isLast);
+      if (!frame) break;
+      const record = this.#take(bytes, at, frame, isLast);
+      if (record) return { record, next: frame.next };
+      at = frame.next;
+    }
+    this.#line = line;
+    return undefined;
+  }
+
   /** The records that are complete by now, one after the other; `isLast` with the file's last bytes. */
   *push(chunk: Buffer, isLast: boolean): Generator<FramedRecord> {
     const bytes = this.#carry.length > 0 ? Buffer.concat([this.#carry, chunk]) : chunk;
-    let at = this.#skipping ? this.#skipLine(bytes, 0) : 0;
+    let at = 0;
     while (at < bytes.length) {
-      const frame = this.#frame(bytes, at, isLast);
-      if (!frame) break;
-      const line = this.#line;
-      const isUnended = isLast && frame.next === bytes.length && bytes[frame.next - 1] !== this.#newline;
-      this.#line += this.#countLines(bytes, at, frame.next);
-      if (frame.end > at) {
-        const damage = frame.damage ? { damage: frame.damage } : {};
-        yield { bytes: bytes.subarray(at, frame.end), line, isUnended, ...damage };
-      }
-      at = frame.next;
-      if (frame.damage === "size") {
-        this.#skipping = true;
+      if (this.#skipping) {
         at = this.#skipLine(bytes, at);
+        continue;
       }
+      const frame = this.frame(bytes, at, isLast);
+      if (!frame) break;
+      const record = this.#take(bytes, at, frame, isLast);
+      if (record) yield record;
+      at = frame.next;
     }
     this.#carry = bytes.subarray(at);
   }
 
-  /** Undefined: more bytes are needed. */
-  #frame(bytes: Buffer, at: number, isLast: boolean): Frame | undefined {
-    const newline = bytes.indexOf(this.#newline, at);
-    const lineEnd = newline === -1 ? bytes.length : newline;
-    const quote = bytes.subarray(at, lineEnd).indexOf(QUOTE);
-    if (quote === -1) return this.#endAt(bytes, at, newline, isLast);
-    const end = this.#scanQuoted(bytes, at);
-    if (end === "damaged") return this.#recover(bytes, at, isLast);
-    if (end !== "open") return this.#endAt(bytes, at, end, isLast);
-    return isLast || bytes.length - at > MAX_RECORD_BYTES ? this.#recover(bytes, at, isLast) : undefined;
+  /** The record that begins at `at`. Undefined: more bytes are needed. */
+  frame(bytes: Buffer, at: number, isLast: boolean): Frame | undefined {
+    const windowEnd = at + MAX_RECORD_BYTES + 1;
+    const isCut = windowEnd < bytes.length;
+    const view: View = {
+      bytes: isCut ? bytes.subarray(0, windowEnd) : bytes,
+      at,
+      isLast: isLast && !isCut,
+      isWhole: isLast || windowEnd <= bytes.length,
+    };
+    const newline = view.bytes.indexOf(this.#newline, at);
+    const quote = view.bytes.subarray(at, newline === -1 ? undefined : newline).indexOf(QUOTE);
+    if (quote === -1) return this.#endAt(view, newline);
+    const end = this.#scanQuoted(view.bytes, at);
+    if (end === "damaged") return this.#recover(view);
+    if (end !== "open") return this.#endAt(view, end);
+    return view.isWhole ? this.#recover(view) : undefined;
   }
 
-  /** `newline` -1: there is none, so the record ends with the file. */
-  #endAt(bytes: Buffer, at: number, newline: number, isLast: boolean): Frame | undefined {
+  countLines(bytes: Buffer, from: number, to: number): number {
+    let lines = 0;
+    for (let at = bytes.indexOf(this.#newline, from); at !== -1 && at < to; at = bytes.indexOf(this.#newline, at + 1)) {
+      lines += 1;
+    }
+    return lines;
+  }
+
+  /** Undefined: a blank line. */
+  #take(bytes: Buffer, at: number, { end, next, damage }: Frame, isLast: boolean): FramedRecord | undefined {
+    const line = this.#line;
+    const isUnended = isLast && next === bytes.length && bytes[next - 1] !== this.#newline;
+    this.#line += this.countLines(bytes, at, next);
+    this.#skipping = damage === "size";
+    if (end === at) return undefined;
+    return { bytes: bytes.subarray(at, end), line, isUnended, ...(damage ? { damage } : {}) };
+  }
+
+  /** `newline` -1: there is none, so the record ends with the file, or is too long. */
+  #endAt({ bytes, at, isLast, isWhole }: View, newline: number): Frame | undefined {
     if (newline === -1 && !isLast) {
-      return bytes.length - at > MAX_RECORD_BYTES
-        ? { end: bytes.length, next: bytes.length, damage: "size" }
-        : undefined;
+      return isWhole ? { end: bytes.length, next: bytes.length, damage: "size" } : undefined;
     }
     const stop = newline === -1 ? bytes.length : newline;
     const next = newline === -1 ? bytes.length : newline + 1;
@@ -112,15 +163,15 @@ export class RecordFramer {
   }
 
   /** A damaged record ends before the next line that looks like a row, so that only it is lost. */
-  #recover(bytes: Buffer, at: number, isLast: boolean): Frame | undefined {
-    const isTooLong = bytes.length - at > MAX_RECORD_BYTES;
+  #recover({ bytes, at, isLast, isWhole }: View): Frame | undefined {
     let stop = bytes.indexOf(this.#newline, at);
-    if (stop === -1 && !isLast)
-      return isTooLong ? { end: bytes.length, next: bytes.length, damage: "size" } : undefined;
-    while (stop !== -1 && stop - at <= MAX_RECORD_BYTES) {
+    if (stop === -1 && !isLast) {
+      return isWhole ? { end: bytes.length, next: bytes.length, damage: "size" } : undefined;
+    }
+    while (stop !== -1) {
       const lineEnd = bytes.indexOf(this.#newline, stop + 1);
       if (lineEnd === -1 && !isLast) {
-        if (!isTooLong) return undefined;
+        if (!isWhole) return undefined;
         break;
       }
       const line = bytes.subarray(stop + 1, lineEnd === -1 ? bytes.length : lineEnd);
@@ -144,14 +195,6 @@ export class RecordFramer {
     this.#skipping = false;
     this.#line += 1;
     return newline + 1;
-  }
-
-  #countLines(bytes: Buffer, from: number, to: number): number {
-    let lines = 0;
-    for (let at = bytes.indexOf(this.#newline, from); at !== -1 && at < to; at = bytes.indexOf(this.#newline, at + 1)) {
-      lines += 1;
-    }
-    return lines;
   }
 }
 

@@ -113,8 +113,23 @@ export interface ExportRecord extends NewExport {
   readonly exportId: number;
 }
 
+/** What the ledger keeps of a rebill. */
+export type ClaimedRebill = Pick<
+  Rebill,
+  | "orderId"
+  | "transactionId"
+  | "subscriptionId"
+  | "customerId"
+  | "declinedAt"
+  | "amountMinor"
+  | "currency"
+  | "declineCode"
+  | "declineCodeSource"
+  | "expiresAt"
+>;
+
 export interface NewAttempt extends RowPlace {
-  readonly rebill: Rebill;
+  readonly rebill: ClaimedRebill;
   /** 0-based place among the canonical rows of its export's archive. */
   readonly position: number;
 }

@@ -1,106 +1,135 @@
 /** Planned batches → their exact bytes in the archive, each under a name that is minted once. */
-import { MoneyTotals } from "../domain/money.ts";
-import type { Rebill } from "../domain/rebill.ts";
-import { readCanonical } from "../intake/canonical.ts";
-import type { BatchRecord } from "../ledger/ledger.ts";
-import { createBatchEncoder } from "../profiles/encode.ts";
+import type { BatchContent } from "../domain/batch.ts";
+import type { CanonicalRows } from "../domain/canonical-rows.ts";
+import type { BatchRecord, ExportRecord } from "../ledger/ledger.ts";
+import { type BatchBytes, BatchWriter } from "../profiles/write-batch.ts";
+import type { ArchiveWriter } from "./archive.ts";
+import { readArchivedRows } from "./archived-rows.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { mintBatchName } from "./deliver.ts";
 import { passStep } from "./steps.ts";
+import { TrueBatchWriter } from "./true-batch-writer.ts";
+
+/** So many share the commits that record their names and their bytes, and are brought to the disk side by side. */
+const BATCHES_TOGETHER = 50;
 
 /**
  * Archives every planned batch of one export, in order, in one pass over the export's canonical rows (batches planned
  * again after a release begin a new pass). When it resolves they are all `archived`.
  */
 export async function archiveBatches(context: PipelineContext, planned: readonly BatchRecord[]): Promise<void> {
+  if (planned.length === 0) return;
   const exportsById = new Map((await context.ledger.exports()).map((taken) => [taken.exportId, taken]));
-  let rows: CanonicalCursor | undefined;
-  let exportId: number | undefined;
+  const rows = new RowWalk(context);
   try {
-    for (const batch of planned) {
-      const taken = exportsById.get(batch.exportId);
-      if (!taken) throw new Error(`batch ${batch.batchId} has no export`);
-      const positions = await positionsOf(context, batch.batchId);
-      if (rows === undefined || exportId !== batch.exportId || rows.position > (positions[0] ?? 0)) {
-        await rows?.close();
-        rows = new CanonicalCursor(context.archive.resolve(taken.archivePath));
-        exportId = batch.exportId;
-      }
-      await archiveBatch(context, batch, rows, positions);
+    for (let from = 0; from < planned.length; from += BATCHES_TOGETHER) {
+      await archiveTogether(context, planned.slice(from, from + BATCHES_TOGETHER), rows, exportsById);
     }
   } finally {
-    await rows?.close();
+    await rows.close();
   }
 }
 
-async function archiveBatch(
+type ArchivedContent = BatchContent & { readonly archivePath: string };
+
+async function archiveTogether(
   context: PipelineContext,
-  batch: BatchRecord,
-  rows: CanonicalCursor,
-  positions: readonly number[],
+  batches: readonly BatchRecord[],
+  rows: RowWalk,
+  exportsById: ReadonlyMap<number, ExportRecord>,
 ): Promise<void> {
-  if (batch.name === "") await mintBatchName(context, batch.batchId);
-  const encoder = createBatchEncoder(context.profile, { mid: context.merchant.mid });
-  const totals = new MoneyTotals();
-  const archivePath = `archive/batches/${String(batch.batchId).padStart(6, "0")}.csv`;
+  const { ledger } = context;
+  await ledger.transaction(async () => {
+    for (const batch of batches) if (batch.name === "") await mintBatchName(context, batch.batchId);
+  });
+  const keeping: Promise<ArchivedContent>[] = [];
+  try {
+    for (const batch of batches) {
+      const taken = exportsById.get(batch.exportId);
+      if (!taken) throw new Error(`batch ${batch.batchId} has no export`);
+      // The next one is encoded while this one is on its way to the disk.
+      keeping.push((await writeBatch(context, batch.batchId, rows, taken)).kept);
+    }
+  } finally {
+    await Promise.allSettled(keeping);
+  }
+  const contents = await Promise.all(keeping);
+  passStep("batch.bytes_archived");
+  await ledger.transaction(async () => {
+    for (const [at, content] of contents.entries()) {
+      const { batchId } = batches[at] as BatchRecord;
+      await ledger.recordContent(batchId, content);
+      passStep("batch.content_recorded");
+      await ledger.recordBatchState(batchId, "archived", { ...stamp(context), try: 0, detail: "" });
+    }
+  });
+}
+
+/** Resolves when the bytes are written; `kept` when they are durable. */
+async function writeBatch(
+  context: PipelineContext,
+  batchId: number,
+  rows: RowWalk,
+  taken: ExportRecord,
+): Promise<{ readonly kept: Promise<ArchivedContent> }> {
+  const claims = await context.ledger.claims(batchId);
+  const Writer = context.intakePath === "truth" ? TrueBatchWriter : BatchWriter;
+  const batch: BatchBytes = new Writer(context.profile, { mid: context.merchant.mid });
+  const archivePath = `archive/batches/${String(batchId).padStart(6, "0")}.csv`;
   const writer = await context.archive.create(archivePath);
   try {
-    await writer.write(encoder.header());
-    for (const position of positions) {
-      const rebill = await rows.take(position);
-      totals.add(rebill.currency, rebill.amountMinor);
-      await writer.write(encoder.row(rebill));
+    for (const { position } of claims) {
+      const { page, row } = await rows.at(taken, position);
+      batch.add(page, row);
+      if (batch.isFull) await writer.write(batch.take());
     }
+    await writer.write(batch.take());
     passStep("batch.bytes_written");
-    const written = await writer.keep();
-    passStep("batch.bytes_archived");
-    const content = { ...written, rows: positions.length, totals: totals.toArray(), archivePath };
-    await context.ledger.transaction(async () => {
-      await context.ledger.recordContent(batch.batchId, content);
-      passStep("batch.content_recorded");
-      await context.ledger.recordBatchState(batch.batchId, "archived", { ...stamp(context), try: 0, detail: "" });
+    const kept = writer.keep().then((written) => {
+      return { ...written, rows: claims.length, totals: batch.totals(), archivePath };
     });
+    return { kept: kept.catch((error) => discardAndThrow(writer, error)) };
   } catch (error) {
-    await writer.discard();
-    throw error;
+    return discardAndThrow(writer, error);
   }
 }
 
-async function positionsOf(context: PipelineContext, batchId: number): Promise<number[]> {
-  const positions: number[] = [];
-  for await (const page of context.ledger.batchAttempts(batchId)) {
-    for (const attempt of page) positions.push(attempt.position);
-  }
-  return positions;
+async function discardAndThrow(writer: ArchiveWriter, error: unknown): Promise<never> {
+  await writer.discard();
+  throw error;
 }
 
-/** Walks forward through the canonical rows of one export. */
-class CanonicalCursor {
-  readonly #pages: AsyncGenerator<Rebill[]>;
-  #page: Rebill[] = [];
+/** Walks forward through the canonical rows of one export after the other; back to an earlier row it begins anew. */
+class RowWalk {
+  readonly #context: PipelineContext;
+  #pages: AsyncGenerator<CanonicalRows> | undefined;
+  #exportId = 0;
+  #page: CanonicalRows | undefined;
   #pageStart = 0;
-  /** The first position that can still be taken. */
-  position = 0;
 
-  constructor(path: string) {
-    this.#pages = readCanonical(path);
+  constructor(context: PipelineContext) {
+    this.#context = context;
+  }
+
+  async at(taken: ExportRecord, position: number): Promise<{ readonly page: CanonicalRows; readonly row: number }> {
+    if (taken.exportId !== this.#exportId || position < this.#pageStart) {
+      await this.close();
+      this.#pages = readArchivedRows(this.#context, taken);
+      this.#exportId = taken.exportId;
+      this.#pageStart = 0;
+    }
+    while (this.#page === undefined || position >= this.#pageStart + this.#page.length) {
+      this.#pageStart += this.#page?.length ?? 0;
+      const next = await this.#pages?.next();
+      if (!next || next.done) throw new Error(`the archived export ${taken.exportId} has no row ${position}`);
+      this.#page = next.value;
+    }
+    return { page: this.#page, row: position - this.#pageStart };
   }
 
   /** The file stays open until its last row was read: a watch would leak one a night. */
   async close(): Promise<void> {
-    await this.#pages.return(undefined);
-  }
-
-  async take(position: number): Promise<Rebill> {
-    while (position >= this.#pageStart + this.#page.length) {
-      const next = await this.#pages.next();
-      if (next.done) throw new Error(`the archived export has no row ${position}`);
-      this.#pageStart += this.#page.length;
-      this.#page = next.value;
-    }
-    this.position = position + 1;
-    const rebill = this.#page[position - this.#pageStart];
-    if (!rebill) throw new Error(`the archived export has no row ${position}`);
-    return rebill;
+    this.#page = undefined;
+    await this.#pages?.return(undefined);
   }
 }

@@ -71,7 +71,7 @@ export class ArchiveWriter {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   #sizeBytes = 0;
-  #pending: Buffer[] = [];
+  readonly #pending = Buffer.allocUnsafe(BUFFERED_BYTES);
   #pendingBytes = 0;
 
   constructor(handle: FileHandle, temporary: string, path: string) {
@@ -80,18 +80,22 @@ export class ArchiveWriter {
     this.#path = path;
   }
 
-  /** As UTF-8. */
-  async write(text: string): Promise<void> {
-    const bytes = Buffer.from(text);
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.byteLength;
-    if (this.#pendingBytes >= BUFFERED_BYTES) await this.#flush();
+  /** Text as UTF-8. The bytes may be used again when this resolves. */
+  async write(content: string | Buffer): Promise<void> {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    if (this.#pendingBytes + bytes.length > this.#pending.length) await this.#flush();
+    if (bytes.length > this.#pending.length) return this.#writeOut(bytes);
+    bytes.copy(this.#pending, this.#pendingBytes);
+    this.#pendingBytes += bytes.length;
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#pending);
-    this.#pending = [];
+    const bytes = this.#pending.subarray(0, this.#pendingBytes);
     this.#pendingBytes = 0;
+    if (bytes.length > 0) await this.#writeOut(bytes);
+  }
+
+  async #writeOut(bytes: Buffer): Promise<void> {
     await guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(bytes));
     this.#hash.update(bytes);
     this.#sizeBytes += bytes.byteLength;

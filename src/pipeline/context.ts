@@ -1,6 +1,7 @@
 /** What every verb is given: one merchant, its parts, the clock, and the two ways a run may be told to end. */
 import type { DueTime } from "../domain/due-time.ts";
 import type { Instant } from "../domain/instant.ts";
+import type { IntakePath } from "../domain/intake-path.ts";
 import type { ExportShape, Policy } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import type { Ledger, Stamp } from "../ledger/ledger.ts";
@@ -39,6 +40,8 @@ export interface PipelineContext {
   readonly clock: Clock;
   /** Calendar days a decline may be old: the policy's, or what a person allowed for this run. */
   readonly maxAgeDays: number;
+  /** Which way exports are read; `auto` where it is not said. */
+  readonly intakePath?: IntakePath;
   /** Aborted by the first signal: finish the current step, then stop. */
   readonly stop: AbortSignal;
   /** How long two looks at a remote or local file lie apart. */

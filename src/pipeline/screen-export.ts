@@ -2,12 +2,15 @@
  * Reads one export and says of each row: accepted, skipped, or rejected. Without a ledger it is what `validate` shows;
  * with one it also knows what was sent before.
  */
+import type { AcceptedPage } from "../domain/accepted-page.ts";
 import { bucketOf } from "../domain/bucket.ts";
+import { CanonicalCells, canonicalIndex } from "../domain/canonical-rows.ts";
 import { judgeIdentity } from "../domain/identity.ts";
 import { formatInstant, type Instant } from "../domain/instant.ts";
+import type { IntakePath } from "../domain/intake-path.ts";
 import { type MoneyTotal, MoneyTotals } from "../domain/money.ts";
 import type { ExportShape, Policy } from "../domain/policy.ts";
-import type { AcceptedRow } from "../domain/rebill.ts";
+import type { RebillIdentity, RowPlace } from "../domain/rebill.ts";
 import type { RejectCode, SkipCode, SkippedRow } from "../domain/row-verdict.ts";
 import { type ExportSummary, type RejectedRow, readExport } from "../intake/read-export.ts";
 import type { AttemptRecord, Ledger, NewBreak, Stamp } from "../ledger/ledger.ts";
@@ -18,6 +21,7 @@ export interface ScreenOptions {
   readonly policy: Policy;
   readonly maxAgeDays: number;
   readonly now: Instant;
+  readonly intakePath?: IntakePath | undefined;
 }
 
 /** What was sent before; looked up for each page of accepted rows. */
@@ -28,7 +32,8 @@ export interface SentBefore {
 }
 
 export interface ScreenSink {
-  accepted(rows: readonly AcceptedRow[]): Promise<void>;
+  /** Its bytes are used again when this resolves. */
+  accepted(page: AcceptedPage): Promise<void>;
   rejected(row: RejectedRow): Promise<void>;
   /** The same order was declined again while the provider holds it. */
   retried(found: NewBreak): void;
@@ -60,7 +65,7 @@ export async function screenExport(
 ): Promise<ExportScreening> {
   const screening = new Screening(sink, sentBefore, options.now);
   const summary = await readExport(path, options, {
-    accepted: (rows) => screening.accept(rows),
+    accepted: (page) => screening.accept(page),
     skipped: async (rows) => {
       for (const row of rows) screening.skip(row);
     },
@@ -87,9 +92,9 @@ class Screening {
     this.#now = now;
   }
 
-  async accept(rows: readonly AcceptedRow[]): Promise<void> {
-    const fresh = this.#sentBefore ? await this.#withoutKnown(rows, this.#sentBefore) : rows;
-    for (const { rebill } of fresh) this.#totals.add(rebill.currency, rebill.amountMinor);
+  async accept(page: AcceptedPage): Promise<void> {
+    const fresh = this.#sentBefore ? await this.#withoutKnown(page, this.#sentBefore) : page;
+    this.#totals.addAll(fresh.totals());
     this.#accepted += fresh.length;
     if (fresh.length > 0) await this.#sink.accepted(fresh);
   }
@@ -123,33 +128,37 @@ class Screening {
     };
   }
 
-  async #withoutKnown(rows: readonly AcceptedRow[], sentBefore: SentBefore): Promise<AcceptedRow[]> {
-    const earlier = await sentBefore.ledger.findAttempts(rows.map((row) => row.rebill));
+  async #withoutKnown(page: AcceptedPage, sentBefore: SentBefore): Promise<AcceptedPage> {
+    const identities = readIdentities(page);
+    const earlier = await sentBefore.ledger.findAttempts(identities);
     const byOrder = Map.groupBy(earlier, (attempt) => attempt.orderId);
     const byTransaction = Map.groupBy(earlier, (attempt) => attempt.transactionId);
-    const fresh: AcceptedRow[] = [];
-    for (const row of rows) {
-      const { orderId, transactionId } = row.rebill;
-      const matches = new Set([...(byOrder.get(orderId) ?? []), ...(byTransaction.get(transactionId) ?? [])]);
-      const sendings = [...matches].map((attempt) => ({
+    const fresh: number[] = [];
+    for (const [at, identity] of identities.entries()) {
+      const sameOrder = byOrder.get(identity.orderId) ?? [];
+      const sameTransaction = byTransaction.get(identity.transactionId) ?? [];
+      const sendings = [...new Set([...sameOrder, ...sameTransaction])].map((attempt) => ({
         ...attempt,
         bucket: bucketOf(attempt, this.#now, sentBefore.window).bucket,
       }));
-      const verdict = judgeIdentity(row.rebill, sendings, this.#now);
-      if (verdict.verdict === "new") fresh.push(row);
-      else await this.#skipKnown(row, verdict, sentBefore);
+      const verdict = judgeIdentity(identity, sendings, this.#now);
+      if (verdict.verdict === "new") fresh.push(at);
+      else await this.#skipKnown({ ...identity, ...page.placeOf(at) }, verdict, sentBefore);
     }
-    await this.#countSharedSubscriptions(fresh, sentBefore);
-    return fresh;
+    await this.#countSharedSubscriptions(
+      fresh.flatMap((at) => identities[at]?.subscriptionId ?? []),
+      sentBefore,
+    );
+    return page.pick(fresh);
   }
 
   async #skipKnown(
-    row: AcceptedRow,
+    row: RowPlace & RebillIdentity,
     verdict: { readonly code: SkipCode; readonly earlier: AttemptRecord; readonly retriedWhileHeld: boolean },
     sentBefore: SentBefore,
   ): Promise<void> {
     const { earlier, code } = verdict;
-    const { orderId, transactionId } = row.rebill;
+    const { orderId, transactionId } = row;
     const file = await this.#batchName(earlier.batchId, sentBefore);
     const where = `${SKIP_WORDS[code]}: order ${earlier.orderId} went in ${file}`;
     const message = verdict.retriedWhileHeld ? `${where}, and was declined again under another transaction` : where;
@@ -178,13 +187,30 @@ class Screening {
     return words;
   }
 
-  async #countSharedSubscriptions(rows: readonly AcceptedRow[], sentBefore: SentBefore): Promise<void> {
-    if (rows.length === 0) return;
-    const subscriptionIds = rows.map((row) => row.rebill.subscriptionId);
+  async #countSharedSubscriptions(subscriptionIds: readonly string[], sentBefore: SentBefore): Promise<void> {
+    if (subscriptionIds.length === 0) return;
     const pending = await sentBefore.ledger.pendingOrdersOfSubscriptions(subscriptionIds);
     const taken = new Set(pending.map((entry) => entry.subscriptionId));
     this.#sharedSubscriptions += subscriptionIds.filter((id) => taken.has(id)).length;
   }
+}
+
+const ORDER_ID = canonicalIndex("order_id");
+const TRANSACTION_ID = canonicalIndex("transaction_id");
+const SUBSCRIPTION_ID = canonicalIndex("subscription_id");
+
+function readIdentities(page: AcceptedPage): (RebillIdentity & { readonly subscriptionId: string })[] {
+  const cells = new CanonicalCells();
+  const identities = [];
+  for (let at = 0; at < page.length; at++) {
+    cells.moveTo(page.rows, at);
+    identities.push({
+      orderId: cells.ascii(ORDER_ID),
+      transactionId: cells.ascii(TRANSACTION_ID),
+      subscriptionId: cells.ascii(SUBSCRIPTION_ID),
+    });
+  }
+  return identities;
 }
 
 const SKIP_WORDS: Record<SkipCode, string> = {

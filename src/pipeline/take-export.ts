@@ -3,12 +3,14 @@
  * and one ledger transaction records the export, claims the identities and plans the batches.
  */
 import { basename } from "node:path";
-import { formatCompactUtc, formatInstant } from "../domain/instant.ts";
+import { CanonicalCells, type CanonicalRows, canonicalIndex } from "../domain/canonical-rows.ts";
+import { formatCompactUtc, formatInstant, type Instant } from "../domain/instant.ts";
 import type { Problem } from "../domain/problem.ts";
-import { canonicalHeader, canonicalRow, readCanonical } from "../intake/canonical.ts";
+import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
-import type { BreakRecord, NewAttempt, NewBreak } from "../ledger/ledger.ts";
+import type { BreakRecord, ClaimedRebill, NewAttempt, NewBreak } from "../ledger/ledger.ts";
 import type { ArchiveWriter } from "./archive.ts";
+import { type ArchivedExport, readArchivedRows } from "./archived-rows.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { type ExportScreening, screenExport } from "./screen-export.ts";
 import { passStep } from "./steps.ts";
@@ -53,14 +55,15 @@ export async function takeExport(context: PipelineContext, file: string, options
     const { exportShape: shape, policy } = merchant;
     const screening = await screenExport(
       file,
-      { shape, policy, maxAgeDays: context.maxAgeDays, now: context.clock.now() },
+      { shape, policy, maxAgeDays: context.maxAgeDays, now: context.clock.now(), intakePath: context.intakePath },
       {
-        accepted: async (rows) => {
-          for (const { row, line } of rows) {
+        accepted: async (page) => {
+          for (let at = 0; at < page.length; at++) {
+            const { row, line } = page.placeOf(at);
             places.rows.push(row);
             places.lines.push(line);
           }
-          await canonical.write(rows.map(({ rebill }) => canonicalRow(rebill)).join(""));
+          await canonical.write(page.rows.bytes);
         },
         rejected: async (row) => rejects?.write(row),
         retried: (found) => retried.push({ ...found, file: basename(file) }),
@@ -119,37 +122,87 @@ async function claim(
       reason,
     });
     passStep("export.recorded");
-    await planBatches(context, exportId, archivePath, places);
+    await planBatches(context, exportId, { archivePath, archived }, places);
     return ledger.recordBreaks(retried);
   });
 }
+
+/** Rows that the ledger is given at once. */
+const CLAIMED_TOGETHER = 2000;
 
 /** In export order, split at the profile's row limit. */
 async function planBatches(
   context: PipelineContext,
   exportId: number,
-  archivePath: string,
+  archived: ArchivedExport,
   places: Places,
 ): Promise<void> {
+  const { ledger } = context;
   const { maxRows } = context.profile.batch;
+  const reader = new ClaimReader();
   let batchId = 0;
+  let attempts: NewAttempt[] = [];
   let position = 0;
-  for await (const rebills of readCanonical(context.archive.resolve(archivePath))) {
-    let attempts: NewAttempt[] = [];
-    for (const rebill of rebills) {
+  const claim = async () => {
+    if (attempts.length === 0) return;
+    await ledger.claim(batchId, attempts);
+    passStep("export.batch_claimed");
+    attempts = [];
+  };
+  for await (const rows of readArchivedRows(context, archived)) {
+    for (let at = 0; at < rows.length; at++) {
       if (position % maxRows === 0) {
-        if (attempts.length > 0) await context.ledger.claim(batchId, attempts);
-        attempts = [];
-        batchId = await context.ledger.planBatch({ ...stamp(context), exportId });
+        await claim();
+        batchId = await ledger.planBatch({ ...stamp(context), exportId });
         passStep("export.batch_planned");
       }
-      attempts.push({ rebill, position, row: places.rows[position] ?? 0, line: places.lines[position] ?? 0 });
+      const place = { row: places.rows[position] ?? 0, line: places.lines[position] ?? 0 };
+      attempts.push({ rebill: reader.read(rows, at), position, ...place });
       position += 1;
+      if (attempts.length === CLAIMED_TOGETHER) await claim();
     }
-    if (attempts.length > 0) await context.ledger.claim(batchId, attempts);
-    passStep("export.batch_claimed");
   }
+  await claim();
   if (position !== places.rows.length) {
     throw new Error(`archived ${position} rows of ${places.rows.length}: the canonical copy is not whole`);
   }
+}
+
+/** Of a canonical row only what the ledger keeps; the rest stays in the archive. */
+class ClaimReader {
+  readonly #cells = new CanonicalCells();
+
+  read(rows: CanonicalRows, row: number): ClaimedRebill {
+    const cells = this.#cells;
+    cells.moveTo(rows, row);
+    const source = cells.ascii(AT.decline_code_source);
+    return {
+      orderId: cells.ascii(AT.order_id),
+      transactionId: cells.ascii(AT.transaction_id),
+      subscriptionId: cells.ascii(AT.subscription_id),
+      customerId: cells.ascii(AT.customer_id),
+      declinedAt: readInstant(cells.ascii(AT.declined_at)),
+      amountMinor: cells.amountMinor(),
+      currency: cells.currency(),
+      declineCode: cells.ascii(AT.decline_code),
+      ...(source === "" ? {} : { declineCodeSource: source }),
+      expiresAt: readInstant(cells.ascii(AT.expires_at)),
+    };
+  }
+}
+
+const AT = {
+  order_id: canonicalIndex("order_id"),
+  transaction_id: canonicalIndex("transaction_id"),
+  subscription_id: canonicalIndex("subscription_id"),
+  customer_id: canonicalIndex("customer_id"),
+  declined_at: canonicalIndex("declined_at"),
+  decline_code: canonicalIndex("decline_code"),
+  decline_code_source: canonicalIndex("decline_code_source"),
+  expires_at: canonicalIndex("expires_at"),
+};
+
+/** As formatInstant wrote it, in the one form that Date.parse is sure to know. */
+function readInstant(text: string): Instant {
+  return Date.parse(text);
 }

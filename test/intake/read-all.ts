@@ -3,11 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { AcceptedPage } from "../../src/domain/accepted-page.ts";
 import { COLUMNS } from "../../src/domain/columns.ts";
 import { DAY_MS } from "../../src/domain/instant.ts";
 import type { ExportShape, Policy } from "../../src/domain/policy.ts";
 import type { AcceptedRow } from "../../src/domain/rebill.ts";
 import type { SkippedRow } from "../../src/domain/row-verdict.ts";
+import { decodeCanonical } from "../../src/intake/canonical.ts";
 import { type ExportSummary, type RejectedRow, readExport } from "../../src/intake/read-export.ts";
 
 /** 01:00 in New York. */
@@ -52,7 +54,7 @@ export async function readAll(path: string, overrides: Overrides = {}): Promise<
     ...(overrides.maxAgeDays === undefined ? {} : { maxAgeDays: overrides.maxAgeDays }),
   };
   const summary = await readExport(path, options, {
-    accepted: async (rows) => void acceptedRows.push(...rows),
+    accepted: async (page) => void acceptedRows.push(...decodePage(page)),
     skipped: async (rows) => void skippedRows.push(...rows),
     rejected: async (row) => void rejectedRows.push(row),
   });
@@ -60,6 +62,11 @@ export async function readAll(path: string, overrides: Overrides = {}): Promise<
     row.problems.map(({ row, line, column, code }) => `${row} ${line} ${column || "-"} ${code}`),
   );
   return { ...summary, acceptedRows, skippedRows, rejectedRows, rejects };
+}
+
+/** Through the strict reader of the archive, so that every accepted row is held to canonical form too. */
+export function decodePage(page: AcceptedPage): AcceptedRow[] {
+  return decodeCanonical(page.rows, "a page").map((rebill, at) => ({ ...page.placeOf(at), rebill }));
 }
 
 export async function makeFolder(): Promise<string> {

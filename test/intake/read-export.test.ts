@@ -5,7 +5,18 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { COLUMNS } from "../../src/domain/columns.ts";
 import { readExport } from "../../src/intake/read-export.ts";
-import { goodRow, makeFolder, NOW, POLICY, readAll, readText, SHAPE, toCsv, writeExport } from "./read-all.ts";
+import {
+  decodePage,
+  goodRow,
+  makeFolder,
+  NOW,
+  POLICY,
+  readAll,
+  readText,
+  SHAPE,
+  toCsv,
+  writeExport,
+} from "./read-all.ts";
 
 const VISA = "4111111111111111";
 
@@ -269,7 +280,7 @@ describe("accepted rows", () => {
           await new Promise((resolve) => setImmediate(resolve));
           isBusy = false;
           pages.push(page.length);
-          orders.push(...page.map(({ rebill }) => rebill.orderId));
+          orders.push(...decodePage(page).map(({ rebill }) => rebill.orderId));
         },
         skipped: async () => {},
         rejected: async () => {},

@@ -2,8 +2,8 @@ import { stringify } from "csv-stringify/sync";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseRecords } from "../../src/intake/parse-records.ts";
-import { readRecords } from "../../src/intake/read-records.ts";
-import { MAX_RECORD_BYTES } from "../../src/intake/record-framer.ts";
+import { openRecords, readRecords } from "../../src/intake/read-records.ts";
+import { type FramedRecord, MAX_RECORD_BYTES } from "../../src/intake/record-framer.ts";
 
 interface Read {
   /** Undefined where csv-parse finds fault, or the framer does. */
@@ -22,12 +22,14 @@ async function readPieces(bytes: Buffer, sizes: readonly number[]): Promise<Read
     }
   }
   const found: Read[] = [];
-  for await (const { records, dialect } of readRecords(pieces(), "test.csv")) {
-    for (const record of records) {
-      const [cells] = record.damage ? [undefined] : parseRecords([record.bytes.toString("utf8")], dialect);
-      found.push({ cells, line: record.line });
-    }
-  }
+  const opened = await openRecords(pieces(), "test.csv");
+  if (!opened) return found;
+  const add = (record: FramedRecord) => {
+    const [cells] = record.damage ? [undefined] : parseRecords([record.bytes.toString("utf8")], opened.dialect);
+    found.push({ cells, line: record.line });
+  };
+  add(opened.header);
+  for await (const records of readRecords(opened)) records.forEach(add);
   return found;
 }
 

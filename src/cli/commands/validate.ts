@@ -11,7 +11,7 @@ import { validationDocument } from "../documents.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
 import { statusOfValidation } from "../statuses.ts";
-import { policyFor, withLedger } from "../wiring.ts";
+import { policyFor, readIntakePath, withLedger } from "../wiring.ts";
 
 /** All are counted, and all are in the JSON document up to its limit. */
 const SHOWN_PROBLEMS = 20;
@@ -55,9 +55,11 @@ async function checkFiles(
   const { exportShape: shape } = merchant;
   const policy = policyFor(merchant, await loadProfile(merchant.provider));
   const maxAgeDays = maxAge ?? policy.maxAgeDays;
+  const intakePath = readIntakePath(context.io.env);
+  const now = context.clock.now();
   const checked: ValidatedFile[] = [];
   for (const file of files) {
-    checked.push(await validateExport(file, { shape, policy, maxAgeDays, now: context.clock.now() }, sentBefore));
+    checked.push(await validateExport(file, { shape, policy, maxAgeDays, now, intakePath }, sentBefore));
   }
   return checked;
 }

@@ -47,7 +47,15 @@ export class SqliteExportBook implements ExportBook {
     return this.#session.write(() => {
       this.#mustBePlanned(batchId);
       const exportId = this.#statements.exportOfBatch.get(batchId) ?? 0;
-      for (const attempt of attempts) this.#claimOne(batchId, exportId, attempt);
+      this.#refuseClaimed(attempts);
+      const orderIds = JSON.stringify(attempts.map(({ rebill }) => rebill.orderId));
+      const lastNumbers = new Map(this.#statements.lastAttemptNumbers.all(orderIds));
+      for (const attempt of attempts) {
+        const { orderId } = attempt.rebill;
+        const attemptNumber = (lastNumbers.get(orderId) ?? 0) + 1;
+        lastNumbers.set(orderId, attemptNumber);
+        this.#insert(batchId, exportId, attemptNumber, attempt);
+      }
     });
   }
 
@@ -66,12 +74,10 @@ export class SqliteExportBook implements ExportBook {
 
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
     return this.#session.read(() => {
-      const ids = new Set<number>();
-      for (const { orderId, transactionId } of identities) {
-        for (const id of this.#statements.idsByOrder.all(orderId)) ids.add(id);
-        for (const id of this.#statements.idsByTransaction.all(transactionId)) ids.add(id);
-      }
-      return this.#attempts.byIds([...ids]);
+      const { idsByOrders, idsByTransactions } = this.#statements;
+      const byOrder = idsByOrders.all(JSON.stringify(identities.map(({ orderId }) => orderId)));
+      const byTransaction = idsByTransactions.all(JSON.stringify(identities.map(({ transactionId }) => transactionId)));
+      return this.#attempts.byIds([...new Set([...byOrder, ...byTransaction])]);
     });
   }
 
@@ -79,7 +85,7 @@ export class SqliteExportBook implements ExportBook {
     subscriptionIds: readonly string[],
   ): Promise<{ subscriptionId: string; orderId: string }[]> {
     return this.#session.read(() => {
-      const ids = [...new Set(subscriptionIds)].flatMap((id) => this.#statements.idsBySubscription.all(id));
+      const ids = this.#statements.idsBySubscriptions.all(JSON.stringify([...new Set(subscriptionIds)]));
       return this.#attempts
         .byIds(ids)
         .filter((attempt) => attempt.batchState !== "failed" || attempt.outcomes.length > 0)
@@ -94,16 +100,25 @@ export class SqliteExportBook implements ExportBook {
   }
 
   /** The last line of "exactly once": a transaction that is in another batch is never claimed, whatever the caller thinks. */
-  #claimOne(batchId: number, exportId: number, { rebill, position, row, line }: NewAttempt): void {
-    for (const earlier of this.#statements.idsByTransaction.all(rebill.transactionId)) {
+  #refuseClaimed(attempts: readonly NewAttempt[]): void {
+    const transactionIds = attempts.map(({ rebill }) => rebill.transactionId);
+    for (const earlier of this.#statements.idsByTransactions.all(JSON.stringify(transactionIds))) {
       const claimedBy = this.#attempts.batchOf(earlier);
       if (claimedBy === undefined || this.#attempts.stateOfBatch(claimedBy) === "failed") continue;
-      throw new Error(`transaction ${rebill.transactionId} is already in batch ${claimedBy}`);
+      throw new Error(`transaction ${this.#statements.transactionOf.get(earlier)} is already in batch ${claimedBy}`);
     }
+    const seen = new Set<string>();
+    for (const id of transactionIds) {
+      if (seen.has(id)) throw new Error(`transaction ${id} is claimed twice at once`);
+      seen.add(id);
+    }
+  }
+
+  #insert(batchId: number, exportId: number, attemptNumber: number, { rebill, position, row, line }: NewAttempt): void {
     this.#statements.insertAttempt.run(
       rebill.orderId,
       rebill.transactionId,
-      (this.#statements.lastAttemptNumber.get(rebill.orderId) ?? 0) + 1,
+      attemptNumber,
       exportId,
       position,
       row,
@@ -136,8 +151,13 @@ function prepare({ db }: Session) {
     archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt,
     archived.size_bytes AS archivedBytes, archived.sha256 AS archivedSha256
     FROM export LEFT JOIN export_archived AS archived USING (export_id)`;
-  const ids = (column: string) =>
-    db.prepare<[string], number>(`SELECT attempt_id FROM attempt WHERE ${column} = ?`).pluck();
+  // One statement for a page of ids: a call for each would cost more than its look.
+  const ids = (column: string, condition = "TRUE") =>
+    db
+      .prepare<[string], number>(
+        `SELECT attempt_id FROM attempt WHERE ${column} IN (SELECT value FROM json_each(?)) AND ${condition}`,
+      )
+      .pluck();
   return {
     // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
     exportBySha256: db.prepare<[string], ExportRow>(
@@ -159,10 +179,13 @@ function prepare({ db }: Session) {
        VALUES (?, 'planned', '', 0, '', ?, ?)`,
     ),
     exportOfBatch: db.prepare<[number], number>("SELECT export_id FROM batch WHERE batch_id = ?").pluck(),
-    // A statement of its own: inside the INSERT it makes SQLite keep a copy of the row first, at three times the cost.
-    lastAttemptNumber: db
-      .prepare<[string], number>("SELECT max(attempt_number) FROM attempt WHERE order_id = ?")
-      .pluck(),
+    lastAttemptNumbers: db
+      .prepare<[string], [orderId: string, attemptNumber: number]>(
+        `SELECT order_id, max(attempt_number) FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))
+         GROUP BY order_id`,
+      )
+      .raw(),
+    transactionOf: db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
     insertAttempt: db.prepare<(string | number)[]>(
       `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
          customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
@@ -172,14 +195,12 @@ function prepare({ db }: Session) {
       `INSERT INTO reclaim (attempt_id, nth, batch_id)
        VALUES (?, (SELECT coalesce(max(nth), 0) + 1 FROM reclaim WHERE attempt_id = ?), ?)`,
     ),
-    idsByOrder: ids("order_id"),
-    idsByTransaction: ids("transaction_id"),
+    idsByOrders: ids("order_id"),
+    idsByTransactions: ids("transaction_id"),
     // Only those without a final word: the rest of a long history is not loaded. `foldState` decides.
-    idsBySubscription: db
-      .prepare<[string], number>(
-        `SELECT attempt_id FROM attempt WHERE subscription_id = ? AND NOT EXISTS (
-           SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')`,
-      )
-      .pluck(),
+    idsBySubscriptions: ids(
+      "subscription_id",
+      "NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')",
+    ),
   };
 }

@@ -1,0 +1,50 @@
+/**
+ * Might this cell hold a card number? Says yes too often, never too seldom; the domain then looks at the cell itself. For cells
+ * with digits in them, that are at least SHORTEST_CARD_NUMBER long.
+ */
+import { DASH, LATIN_LEAD, SPACE } from "./byte-classes.ts";
+
+/** Digits on end, where they do not stand in groups. */
+export const SHORTEST_CARD_NUMBER = 13;
+
+/** In groups, each but the last has at least so many digits. */
+const SHORTEST_GROUP = 4;
+
+export function mayHoldCardNumber(bytes: Buffer, start: number, end: number, mask: number): boolean {
+  const hasSeparators = (mask & (SPACE | DASH | LATIN_LEAD)) !== 0;
+  const stride = hasSeparators ? SHORTEST_GROUP : SHORTEST_CARD_NUMBER;
+  // So many neighbouring digits always include one that is looked at.
+  for (let probe = start + stride - 1; probe < end; probe += stride) {
+    if (isDigit(bytes[probe])) return holdsRunOrGroups(bytes, start, end);
+  }
+  return false;
+}
+
+/** 13 digits on end; or four, something else of one or two bytes, and four more. */
+function holdsRunOrGroups(bytes: Buffer, start: number, end: number): boolean {
+  let run = 0;
+  for (let at = start; at < end; at++) {
+    if (isDigit(bytes[at])) {
+      run += 1;
+      if (run === SHORTEST_CARD_NUMBER) return true;
+      continue;
+    }
+    if (run >= SHORTEST_GROUP && (isGroup(bytes, at + 1, end) || isGroup(bytes, at + 2, end))) return true;
+    run = 0;
+  }
+  return false;
+}
+
+function isGroup(bytes: Buffer, at: number, end: number): boolean {
+  return (
+    at + SHORTEST_GROUP <= end &&
+    isDigit(bytes[at]) &&
+    isDigit(bytes[at + 1]) &&
+    isDigit(bytes[at + 2]) &&
+    isDigit(bytes[at + 3])
+  );
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}

@@ -1,0 +1,104 @@
+/** The column table and a file's header → what is asked of each cell. A column exists in the table or nowhere. */
+import { COLUMNS, type ColumnKind, type ColumnName } from "../../domain/columns.ts";
+import type { ExportHeader } from "../header.ts";
+import type { RowRules } from "../judge-row.ts";
+import {
+  COMMA,
+  DASH,
+  DIGIT,
+  DOUBLED,
+  HIGH,
+  ID_MARK,
+  LATIN_LEAD,
+  LETTER,
+  LINE_BREAK,
+  MASKING,
+  PLUS,
+  SPACE,
+  TAB,
+  VISIBLE,
+} from "./byte-classes.ts";
+
+interface KindPlan {
+  /** Classes that a cell's bytes may have. */
+  readonly allowed: number;
+  /** Those of them with which the cell is looked at once more. */
+  readonly remarkable: number;
+}
+
+/** Where the classes and the length do not say all, row-judge.ts asks the rest. */
+const KIND_PLANS: Record<ColumnKind, KindPlan> = {
+  order_id: { allowed: DIGIT | LETTER | MASKING | DASH | ID_MARK, remarkable: 0 },
+  ascii_id: { allowed: VISIBLE | SPACE, remarkable: SPACE | PLUS },
+  text: { allowed: VISIBLE | SPACE | TAB | LINE_BREAK | LATIN_LEAD | HIGH | DOUBLED, remarkable: LATIN_LEAD },
+  instant: { allowed: VISIBLE, remarkable: 0 },
+  amount: { allowed: DIGIT | ID_MARK, remarkable: 0 },
+  currency: { allowed: LETTER | MASKING, remarkable: 0 },
+  country: { allowed: LETTER | MASKING, remarkable: 0 },
+  digits: { allowed: DIGIT, remarkable: 0 },
+  month: { allowed: DIGIT, remarkable: 0 },
+  year: { allowed: DIGIT, remarkable: 0 },
+  positive_integer: { allowed: DIGIT, remarkable: 0 },
+};
+
+/** What canonical form puts between quotes. */
+export const QUOTED_FORM = COMMA | LINE_BREAK | DOUBLED;
+
+export interface ColumnPlan {
+  readonly name: ColumnName;
+  readonly kind: ColumnKind;
+  /** Where it stands in the file; -1: the file does not have it. */
+  readonly place: number;
+  /** What is written where the cell is empty. */
+  readonly fallback: Buffer;
+}
+
+/** In the order of the table, which is the order of canonical form. */
+export function planColumns(header: ExportHeader, rules: RowRules): ColumnPlan[] {
+  const fallbacks: Partial<Record<ColumnName, string>> = {
+    attempt: "1",
+    decline_code_source: rules.shape.declineCodeSource ?? "",
+  };
+  return COLUMNS.map(({ name, kind }) => {
+    const place = header.places.get(name) ?? -1;
+    return { name, kind, place, fallback: Buffer.from(fallbacks[name] ?? "") };
+  });
+}
+
+/** The same by place in the file, for the loop that sees every cell. A column that is not ours may hold anything. */
+export interface CellLimits {
+  readonly forbidden: Uint16Array;
+  readonly remarkable: Uint16Array;
+  /** Of a cell that is not empty; in bytes, which are never fewer than characters. */
+  readonly min: Int32Array;
+  readonly max: Int32Array;
+  /** 1: it may not be empty. */
+  readonly required: Uint8Array;
+  /** 1: a card number is looked for. What is an instant holds none. */
+  readonly guarded: Uint8Array;
+}
+
+export function limitCells(header: ExportHeader, exempt: ReadonlySet<number>): CellLimits {
+  const columns = header.cells.length;
+  const limits: CellLimits = {
+    forbidden: new Uint16Array(columns),
+    remarkable: new Uint16Array(columns),
+    min: new Int32Array(columns),
+    max: new Int32Array(columns).fill(0x7fff_ffff),
+    required: new Uint8Array(columns),
+    guarded: Uint8Array.from(header.cells, (_, at) => (exempt.has(at) ? 0 : 1)),
+  };
+  for (const { name, kind, required, min, max } of COLUMNS) {
+    const at = header.places.get(name);
+    if (at === undefined) continue;
+    const { allowed, remarkable } = KIND_PLANS[kind];
+    limits.forbidden[at] = ~allowed;
+    // A masked card number is no token.
+    limits.remarkable[at] = name === "payment_token" ? remarkable | MASKING : remarkable;
+    limits.min[at] = min;
+    limits.max[at] = max;
+    limits.required[at] = required ? 1 : 0;
+    if (kind === "instant") limits.guarded[at] = 0;
+  }
+  return limits;
+}

@@ -1,0 +1,39 @@
+/** ISO 4217 by three bytes: an index instead of a string. */
+import { currencyExponent } from "../../domain/currency.ts";
+
+const LETTERS = 26;
+const UPPER_A = 0x41;
+const CODES = LETTERS ** 3;
+
+/** Of three capital letters; -1: they are none. */
+export function currencyIndex(bytes: Buffer, start: number, end: number): number {
+  if (end - start !== 3) return -1;
+  let index = 0;
+  for (let at = start; at < end; at++) {
+    const letter = (bytes[at] as number) - UPPER_A;
+    if (letter < 0 || letter >= LETTERS) return -1;
+    index = index * LETTERS + letter;
+  }
+  return index;
+}
+
+export function currencyOf(index: number): string {
+  const letters = [Math.floor(index / LETTERS ** 2), Math.floor(index / LETTERS) % LETTERS, index % LETTERS];
+  return String.fromCharCode(...letters.map((letter) => letter + UPPER_A));
+}
+
+export class CurrencyTable {
+  /** Decimals; -1: no currency. */
+  readonly exponents = new Int8Array(CODES);
+  /** The most minor units that the policy allows. */
+  readonly limits = new Float64Array(CODES).fill(Number.POSITIVE_INFINITY);
+
+  constructor(maxAmountMinor: Readonly<Record<string, number>>) {
+    for (let index = 0; index < CODES; index++) {
+      const code = currencyOf(index);
+      this.exponents[index] = currencyExponent(code) ?? -1;
+      const limit = maxAmountMinor[code];
+      if (limit !== undefined) this.limits[index] = limit;
+    }
+  }
+}

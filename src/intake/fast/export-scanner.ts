@@ -1,0 +1,115 @@
+/** The pieces of an export, through the scanner and into their order; with workers where the file repays them. */
+import { availableParallelism } from "node:os";
+import type { IntakePath } from "../../domain/intake-path.ts";
+import type { SeenIds } from "../duplicates.ts";
+import type { RowRules } from "../judge-row.ts";
+import type { OpenedRecords, Piece } from "../read-records.ts";
+import type { RowReader } from "../row-reader.ts";
+import type { RowTally } from "../row-tally.ts";
+import { LF } from "./byte-classes.ts";
+import { RowsInOrder } from "./rows-in-order.ts";
+import { type ScannedPiece, ScanPool } from "./scan-pool.ts";
+import { SerialScan } from "./serial-scan.ts";
+
+export interface ScanJob {
+  readonly records: OpenedRecords;
+  readonly reader: RowReader;
+  readonly rules: RowRules;
+  readonly seen: SeenIds;
+  readonly tally: RowTally;
+  readonly intakePath: IntakePath;
+  /** Of the file. */
+  readonly totalBytes: number;
+}
+
+/** Threads take some 50 ms to start and to warm up; a smaller file is through by then. */
+const WORKERS_FROM_BYTES = 32 * 1024 * 1024;
+/** One thread puts in order what more than four can scan. */
+const MOST_WORKERS = 4;
+
+const WORKER_PIECE_BYTES = 1024 * 1024;
+
+/** Everything behind the header. True: the file ends without a line end. */
+export async function scanExport(job: ScanJob): Promise<boolean> {
+  const order = new RowsInOrder(job);
+  const serial = new SerialScan(job, order);
+  const threads = countWorkers(job);
+  if (threads === 0) {
+    for await (const { bytes, isLast } of job.records.pieces) await serial.push(bytes, isLast);
+  } else {
+    await scanInThreads(job, threads, serial, order);
+  }
+  return order.isUnended;
+}
+
+function countWorkers({ intakePath, totalBytes }: ScanJob): number {
+  const cores = availableParallelism();
+  if (intakePath === "one_thread") return 0;
+  if (intakePath === "workers") return Math.min(MOST_WORKERS, Math.max(2, cores));
+  return totalBytes < WORKERS_FROM_BYTES || cores < 2 ? 0 : Math.min(MOST_WORKERS, cores);
+}
+
+/**
+ * Each piece is assumed to begin where a row begins; that is known once the one before it was found to end where a row
+ * ends. Where a quoted line break lies on a cut, the piece before and the piece after are read on in this thread.
+ */
+async function scanInThreads(job: ScanJob, threads: number, serial: SerialScan, order: RowsInOrder): Promise<void> {
+  const { reader, rules, records } = job;
+  const setup = { header: reader.header, rules, exempt: reader.exempt, dialect: records.dialect };
+  const pool = new ScanPool(setup, threads);
+  const underWay: Promise<ScannedPiece>[] = [];
+  const settleFirst = async () => {
+    const piece = await underWay.shift();
+    if (!piece) return;
+    const { bytes, found } = piece;
+    if (!serial.isBetweenRows) {
+      await serial.push(bytes, false);
+    } else {
+      await order.add(bytes, found);
+      serial.continueWith(bytes.subarray(found.consumed), found.isWithinEndlessRow);
+    }
+    pool.recycle(found);
+  };
+  try {
+    for await (const { bytes, isLast } of alignedPieces(records.pieces)) {
+      if (isLast) {
+        while (underWay.length > 0) await settleFirst();
+        await serial.push(bytes, true);
+        return;
+      }
+      const answer = pool.scan(bytes);
+      // Looked at when it is its turn; until then its failure must not end the process.
+      answer.catch(() => {});
+      underWay.push(answer);
+      if (underWay.length > threads + 1) await settleFirst();
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is left. */
+async function* alignedPieces(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
+  let gathered: Buffer[] = [];
+  let size = 0;
+  for await (const { bytes, isLast } of pieces) {
+    const lineEnd = isLast || size + bytes.length < WORKER_PIECE_BYTES ? 0 : bytes.lastIndexOf(LF) + 1;
+    if (lineEnd > 0) {
+      yield { bytes: join([...gathered, bytes.subarray(0, lineEnd)], size + lineEnd), isLast: false };
+      gathered = [bytes.subarray(lineEnd)];
+      size = bytes.length - lineEnd;
+    } else {
+      gathered.push(bytes);
+      size += bytes.length;
+    }
+    if (isLast) yield { bytes: join(gathered, size), isLast };
+  }
+}
+
+/** Not Buffer.concat: it may take memory from a pool that others use. */
+function join(parts: readonly Buffer[], size: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const part of parts) at += part.copy(whole, at);
+  return whole;
+}

@@ -1,0 +1,284 @@
+/**
+ * One record's cells → accepted, in canonical form; or: look closer. Each check mirrors a rule of cell-schema.ts or
+ * judge-row.ts, and may be stricter than it.
+ */
+import type { ColumnKind, ColumnName } from "../../domain/columns.ts";
+import { isCountry } from "../../domain/country.ts";
+import { declineAgeDays } from "../../domain/freshness.ts";
+import { type Instant, MINUTE_MS } from "../../domain/instant.ts";
+import { CLOCK_SKEW_MS } from "../../domain/policy.ts";
+import { fingerprintBytes } from "../fingerprint.ts";
+import type { ExportHeader } from "../header.ts";
+import type { RowRules } from "../judge-row.ts";
+import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
+import { CanonicalWriter } from "./canonical-writer.ts";
+import { type ColumnPlan, planColumns, QUOTED_FORM } from "./column-plan.ts";
+import { CurrencyTable, currencyIndex } from "./currency-table.ts";
+import { DeclineVerdicts } from "./decline-verdicts.ts";
+import { InstantReader } from "./instant-bytes.ts";
+import type { CellSpans } from "./row-scanner.ts";
+import { NEVER_RETRY, PRINT_WORDS, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
+
+const ZERO = 0x30;
+const DOT = 0x2e;
+const SPACE_BYTE = 0x20;
+const UPPER_Z = 0x5a;
+
+/** No zone changes its offset within one. */
+const QUARTER_HOUR_MS = 15 * MINUTE_MS;
+
+/** MAX_AMOUNT_MINOR has so many digits. */
+const MOST_AMOUNT_DIGITS = 12;
+
+export class RowJudge {
+  readonly #plans: readonly ColumnPlan[];
+  readonly #byName: Readonly<Record<ColumnName, ColumnPlan>>;
+  /** By place. */
+  readonly #kinds: readonly (ColumnKind | undefined)[];
+  readonly #isCommaFile: boolean;
+  readonly #cells: CellSpans;
+  readonly #rules: RowRules;
+  readonly #currencies: CurrencyTable;
+  readonly #declines: DeclineVerdicts;
+  readonly #instants = new InstantReader();
+  readonly #writer = new CanonicalWriter();
+  readonly #freshQuarters = new Map<number, boolean>();
+
+  /** Of the row at hand. */
+  #declinedAt = 0;
+  #expiresAt = 0;
+  #amountMinor = 0;
+  #amountIsCanonical = false;
+  #currency = 0;
+
+  constructor(header: ExportHeader, rules: RowRules, cells: CellSpans) {
+    this.#plans = planColumns(header, rules);
+    this.#byName = Object.fromEntries(this.#plans.map((plan) => [plan.name, plan])) as Record<ColumnName, ColumnPlan>;
+    this.#kinds = header.cells.map((_, at) => this.#plans.find(({ place }) => place === at)?.kind);
+    this.#isCommaFile = header.delimiter === ",";
+    this.#cells = cells;
+    this.#rules = rules;
+    this.#currencies = new CurrencyTable(rules.policy.maxAmountMinor);
+    this.#declines = new DeclineVerdicts(rules.policy.neverRetry);
+  }
+
+  /** Before the records of other bytes. */
+  readFrom(bytes: Buffer): void {
+    this.#writer.readFrom(bytes);
+  }
+
+  /** Appends the row, whose record stands from `start` to `end`, or says false: look closer. */
+  accept(bytes: Buffer, start: number, end: number, into: ScannedRows): boolean {
+    if (!this.#cellsAreRight(bytes) || !this.#readMoney(bytes) || !this.#readTimes(bytes)) return false;
+    const decline = this.#judgeDecline(bytes);
+    if (decline === "look_closer") return false;
+    into.reserve(end - start);
+    const row = into.plain;
+    into.canonicalLength = this.#write(bytes, into.canonical, into.canonicalLength);
+    into.canonicalEnds[row] = into.canonicalLength;
+    into.row[row] = into.rows;
+    into.line[row] = into.lines;
+    into.start[row] = start;
+    into.end[row] = end;
+    this.#print(bytes, this.#byName.order_id, into.prints, row * PRINT_WORDS);
+    this.#print(bytes, this.#byName.transaction_id, into.prints, row * PRINT_WORDS + 2);
+    into.amountMinor[row] = this.#amountMinor;
+    into.currency[row] = this.#currency;
+    into.flags[row] = (decline === "never_retry" ? NEVER_RETRY : 0) | this.#postalFlag(bytes);
+    into.plain += 1;
+    into.rows += 1;
+    return true;
+  }
+
+  /** What the classes and lengths of the cells leave open. */
+  #cellsAreRight(bytes: Buffer): boolean {
+    const { remarkable, remarkableCount } = this.#cells;
+    for (let at = 0; at < remarkableCount; at++) if (!this.#isRight(bytes, remarkable[at] as number)) return false;
+    const { country, card_exp_month, card_exp_year, attempt } = this.#byName;
+    return (
+      this.#isCountryOrEmpty(bytes, country.place) &&
+      this.#isMonthOrEmpty(bytes, card_exp_month.place) &&
+      this.#isEmpty(card_exp_month.place) === this.#isEmpty(card_exp_year.place) &&
+      (this.#isEmpty(attempt.place) || bytes[this.#cells.starts[attempt.place] as number] !== ZERO)
+    );
+  }
+
+  #isRight(bytes: Buffer, place: number): boolean {
+    const start = this.#cells.starts[place] as number;
+    const end = this.#cells.ends[place] as number;
+    const mask = this.#cells.masks[place] as number;
+    const isText = this.#kinds[place] === "text";
+    if (isText) return !holdsLatinControl(bytes, start, end);
+    // 1.2E+15 is a number that lost its digits; a masked card number begins with a digit, and few tokens do.
+    const isNumberLike = isDigit(bytes[start] as number) && (mask & (PLUS | MASKING)) !== 0;
+    return bytes[start] !== SPACE_BYTE && bytes[end - 1] !== SPACE_BYTE && !isNumberLike;
+  }
+
+  #isCountryOrEmpty(bytes: Buffer, place: number): boolean {
+    if (this.#isEmpty(place)) return true;
+    const start = this.#cells.starts[place] as number;
+    return isCountry(String.fromCharCode(bytes[start] as number, bytes[start + 1] as number));
+  }
+
+  #isMonthOrEmpty(bytes: Buffer, place: number): boolean {
+    if (this.#isEmpty(place)) return true;
+    const start = this.#cells.starts[place] as number;
+    const first = (bytes[start] as number) - ZERO;
+    if ((this.#cells.ends[place] as number) - start === 1) return first >= 1;
+    const month = first * 10 + (bytes[start + 1] as number) - ZERO;
+    return month >= 1 && month <= 12;
+  }
+
+  #readMoney(bytes: Buffer): boolean {
+    const { starts, ends } = this.#cells;
+    const { amount, currency } = this.#byName;
+    const index = currencyIndex(bytes, starts[currency.place] as number, ends[currency.place] as number);
+    const exponent = index === -1 ? -1 : (this.#currencies.exponents[index] as number);
+    if (exponent === -1) return false;
+    const start = starts[amount.place] as number;
+    const end = ends[amount.place] as number;
+    const isMajor = this.#rules.shape.amountUnit === "major";
+    let value = 0;
+    let point = -1;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (isDigit(byte)) value = value * 10 + byte - ZERO;
+      else if (byte === DOT && point === -1 && at > start && isMajor) point = at;
+      else return false;
+    }
+    const decimals = point === -1 ? 0 : end - point - 1;
+    if (point === end - 1 || decimals > exponent || end - start > MOST_AMOUNT_DIGITS) return false;
+    if (isMajor) for (let place = decimals; place < exponent; place++) value *= 10;
+    if (!(value > 0 && value < 10 ** MOST_AMOUNT_DIGITS && value <= (this.#currencies.limits[index] as number)))
+      return false;
+    this.#amountMinor = value;
+    this.#currency = index;
+    const whole = (point === -1 ? end : point) - start;
+    this.#amountIsCanonical = isMajor && decimals === exponent && (bytes[start] !== ZERO || whole === 1);
+    return true;
+  }
+
+  #readTimes(bytes: Buffer): boolean {
+    const { policy, now } = this.#rules;
+    const declinedAt = this.#readInstant(bytes, this.#byName.declined_at);
+    if (!(declinedAt >= 0) || declinedAt > now + CLOCK_SKEW_MS || !this.#isFresh(declinedAt)) return false;
+    const expiresAt = this.#isEmpty(this.#byName.expires_at.place)
+      ? declinedAt + policy.rescueWindowMs
+      : this.#readInstant(bytes, this.#byName.expires_at);
+    this.#declinedAt = declinedAt;
+    this.#expiresAt = expiresAt;
+    return expiresAt > now && expiresAt - declinedAt >= policy.minimumWindowMs;
+  }
+
+  #readInstant(bytes: Buffer, { place }: ColumnPlan): Instant {
+    return this.#instants.read(bytes, this.#cells.starts[place] as number, this.#cells.ends[place] as number);
+  }
+
+  /** By quarter hours: asking a calendar for each row would cost more than all other checks. */
+  #isFresh(declinedAt: Instant): boolean {
+    const quarter = Math.floor(declinedAt / QUARTER_HOUR_MS);
+    const known = this.#freshQuarters.get(quarter);
+    if (known !== undefined) return known;
+    const { policy, now, maxAgeDays } = this.#rules;
+    const isFreshAt = (instant: Instant) => declineAgeDays(instant, now, policy.timezone) <= maxAgeDays;
+    const isFresh = isFreshAt(quarter * QUARTER_HOUR_MS) && isFreshAt((quarter + 1) * QUARTER_HOUR_MS - 1);
+    // As many as a century has: a file with dates of every age must not fill the memory.
+    if (this.#freshQuarters.size < 100_000) this.#freshQuarters.set(quarter, isFresh);
+    return isFresh;
+  }
+
+  #judgeDecline(bytes: Buffer): "send" | "never_retry" | "look_closer" {
+    const { decline_code, decline_code_source, advice_code } = this.#byName;
+    this.#declines.begin();
+    for (const { place, fallback } of [decline_code, decline_code_source, advice_code]) {
+      const start = place === -1 ? 0 : (this.#cells.starts[place] as number);
+      const end = place === -1 ? 0 : (this.#cells.ends[place] as number);
+      if (start === end) this.#declines.add(fallback, 0, fallback.length);
+      else this.#declines.add(bytes, start, end);
+    }
+    return this.#declines.judge();
+  }
+
+  #write(bytes: Buffer, out: Buffer, from: number): number {
+    const { starts, ends, masks, isQuoted } = this.#cells;
+    const writer = this.#writer;
+    const { declined_at } = this.#byName;
+    writer.begin(out, from);
+    // A row without quotes is mostly written as it stands, in long runs.
+    const canRun = this.#isCommaFile && !isQuoted;
+    let runStart = -1;
+    let runEnd = 0;
+    for (const { place, kind, fallback, name } of this.#plans) {
+      const start = place === -1 ? 0 : (starts[place] as number);
+      const end = place === -1 ? 0 : (ends[place] as number);
+      const isOurs =
+        kind === "instant"
+          ? !isCanonicalInstant(bytes, start, end)
+          : kind === "amount"
+            ? !this.#amountIsCanonical
+            : start === end && (place === -1 || fallback.length > 0);
+      if (!isOurs && runStart !== -1 && start === runEnd + 1) {
+        runEnd = end;
+        continue;
+      }
+      if (runStart !== -1) writer.cell(runStart, runEnd);
+      runStart = -1;
+      if (!isOurs && canRun) {
+        runStart = start;
+        runEnd = end;
+      } else if (!isOurs) {
+        if (((masks[place] as number) & QUOTED_FORM) !== 0) writer.quotedCell(start, end);
+        else writer.cell(start, end);
+      } else if (kind === "instant") {
+        writer.instant(name === declined_at.name ? this.#declinedAt : this.#expiresAt);
+      } else if (kind === "amount") {
+        writer.amount(this.#amountMinor, this.#currencies.exponents[this.#currency] as number);
+      } else {
+        writer.text(fallback, 0, fallback.length);
+      }
+    }
+    if (runStart !== -1) writer.cell(runStart, runEnd);
+    return writer.end();
+  }
+
+  #print(bytes: Buffer, { place }: ColumnPlan, prints: Uint32Array, at: number): void {
+    const words = fingerprintBytes(bytes, this.#cells.starts[place] as number, this.#cells.ends[place] as number);
+    prints[at] = words.high;
+    prints[at + 1] = words.low;
+  }
+
+  #isEmpty(place: number): boolean {
+    return place === -1 || this.#cells.starts[place] === this.#cells.ends[place];
+  }
+
+  #postalFlag(bytes: Buffer): number {
+    const { starts, ends, masks } = this.#cells;
+    const { country, postal_code } = this.#byName;
+    if (country.place === -1 || postal_code.place === -1) return 0;
+    const length = (ends[postal_code.place] as number) - (starts[postal_code.place] as number);
+    if (length < 1 || length > 4 || masks[postal_code.place] !== DIGIT) return 0;
+    const at = starts[country.place] as number;
+    const isUs = ends[country.place] === at + 2 && bytes[at] === 0x55 && bytes[at + 1] === 0x53;
+    return isUs ? SHORT_US_POSTAL_CODE : 0;
+  }
+}
+
+function isCanonicalInstant(bytes: Buffer, start: number, end: number): boolean {
+  if (bytes[end - 1] !== UPPER_Z) return false;
+  if (end - start === 20) return true;
+  return (
+    end - start === 24 && !(bytes[start + 20] === ZERO && bytes[start + 21] === ZERO && bytes[start + 22] === ZERO)
+  );
+}
+
+/** U+0080 to U+009F. */
+function holdsLatinControl(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = bytes.indexOf(0xc2, start); at !== -1 && at < end; at = bytes.indexOf(0xc2, at + 1)) {
+    if ((bytes[at + 1] as number) < 0xa0) return true;
+  }
+  return false;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= 0x39;
+}

@@ -1,0 +1,199 @@
+/**
+ * The fast path of intake, in one page.
+ *
+ * What is right is defined elsewhere: csv-parse says what a record's cells are, the zod schema and judge-row.ts say whether
+ * they may be sent, and both word every message. They are slow, and nearly every row of a night is plainly right. So this
+ * scanner stands in front of them. It walks over the bytes once, notes where cells begin and end and what kinds of bytes they hold
+ * (byte-classes.ts), asks of each cell what the column table demands (column-plan.ts), and writes the row in canonical
+ * form into one buffer. Nothing becomes a string.
+ *
+ * It never rejects. At the first thing that is not plainly right (an odd quote, an unusual byte, a code it was told to look
+ * at closer) it leaves the row, framed by RecordFramer, to the truth. So it may be stricter than the truth, never laxer:
+ * what it accepts the truth accepts, with the same values and the same canonical bytes. test/intake/fast holds it to
+ * that, and counts how often each check decided. RESCUE_INTAKE=truth leaves it out.
+ *
+ * Who uses it: export-scanner.ts (one thread) and scan-workers.ts (row-aligned pieces of a large file, several threads). What they
+ * find is put into the file's order, and held against duplicates, by rows-in-order.ts.
+ */
+import { isUtf8 } from "node:buffer";
+import { holdsCardNumber } from "../../domain/card-number.ts";
+import type { ExportHeader } from "../header.ts";
+import type { RowRules } from "../judge-row.ts";
+import type { RecordFramer } from "../record-framer.ts";
+import { CR, classifyBytes, DIGIT, DOUBLED, LF, QUOTE, STOP } from "./byte-classes.ts";
+import { mayHoldCardNumber, SHORTEST_CARD_NUMBER } from "./card-suspicion.ts";
+import { type CellLimits, limitCells } from "./column-plan.ts";
+import { RowJudge } from "./row-judge.ts";
+import type { ScannedRows } from "./scanned-rows.ts";
+
+export interface ScanSetup {
+  readonly header: ExportHeader;
+  readonly rules: RowRules;
+  /** By place in the file: its cells may look like card numbers. */
+  readonly exempt: ReadonlySet<number>;
+}
+
+/** Where the cells of the record at hand are, by place in the file. */
+export interface CellSpans {
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  /** Byte classes, or-ed. */
+  readonly masks: Uint16Array;
+  /** Places of cells that are looked at once more, and how many. */
+  readonly remarkable: Int32Array;
+  remarkableCount: number;
+  /** Some cell stands in quotes. */
+  isQuoted: boolean;
+}
+
+export class RowScanner {
+  readonly #delimiter: number;
+  readonly #columns: number;
+  readonly #classes: Uint16Array;
+  readonly #quotedClasses = classifyBytes(undefined);
+  readonly #limits: CellLimits;
+  readonly #cells: CellSpans;
+  readonly #judge: RowJudge;
+  /** Line ends of the record at hand. */
+  #lines = 1;
+
+  constructor({ header, rules, exempt }: ScanSetup) {
+    this.#delimiter = header.delimiter.charCodeAt(0);
+    this.#columns = header.cells.length;
+    this.#classes = classifyBytes(this.#delimiter);
+    this.#limits = limitCells(header, exempt);
+    this.#cells = {
+      starts: new Int32Array(this.#columns),
+      ends: new Int32Array(this.#columns),
+      masks: new Uint16Array(this.#columns),
+      remarkable: new Int32Array(this.#columns),
+      remarkableCount: 0,
+      isQuoted: false,
+    };
+    this.#judge = new RowJudge(header, rules, this.#cells);
+  }
+
+  /**
+   * `bytes` begin where a record begins. What is left over when it returns (`into.consumed`) is not a whole record, or
+   * belongs to an endless one.
+   */
+  scan(bytes: Buffer, isLast: boolean, framer: RecordFramer, into: ScannedRows): void {
+    const limit = bytes.lastIndexOf(LF) + 1;
+    const isAllUtf8 = isUtf8(bytes.subarray(0, limit));
+    this.#judge.readFrom(bytes);
+    let at = 0;
+    for (;;) {
+      at = this.#scanPlain(bytes, at, limit, isAllUtf8, into);
+      if (at >= bytes.length) break;
+      const frame = framer.frame(bytes, at, isLast);
+      if (!frame) break;
+      if (frame.end > at) into.addOdd(at, frame, isLast && frame.next === bytes.length && bytes[frame.next - 1] !== LF);
+      into.lines += framer.countLines(bytes, at, frame.next);
+      at = frame.next;
+      if (frame.damage === "size") {
+        into.isWithinEndlessRow = true;
+        break;
+      }
+    }
+    into.consumed = at;
+  }
+
+  /** As many plain rows as there are; where the first other one starts, or `limit`. */
+  #scanPlain(bytes: Buffer, from: number, limit: number, isAllUtf8: boolean, into: ScannedRows): number {
+    let at = from;
+    while (at < limit) {
+      if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] === LF)) {
+        at += bytes[at] === LF ? 1 : 2;
+        into.lines += 1;
+        continue;
+      }
+      const next = this.#readCells(bytes, at, limit);
+      if (next === -1 || (!isAllUtf8 && !isUtf8(bytes.subarray(at, next)))) return at;
+      const end = bytes[next - 2] === CR ? next - 2 : next - 1;
+      if (!this.#judge.accept(bytes, at, end, into)) return at;
+      into.lines += this.#lines;
+      at = next;
+    }
+    return at;
+  }
+
+  /** Where the next record starts; -1: look closer. */
+  #readCells(bytes: Buffer, start: number, limit: number): number {
+    const cells = this.#cells;
+    const { starts, ends, masks } = cells;
+    const { forbidden, remarkable, min, max, required, guarded } = this.#limits;
+    const classes = this.#classes;
+    const last = this.#columns - 1;
+    const delimiter = this.#delimiter;
+    this.#lines = 1;
+    cells.remarkableCount = 0;
+    cells.isQuoted = false;
+    let at = start;
+    for (let column = 0; ; column++) {
+      if (at >= limit) return -1;
+      let from = at;
+      let end: number;
+      let mask = 0;
+      if (bytes[at] === QUOTE) {
+        from = at + 1;
+        mask = this.#readQuoted(bytes, from, limit);
+        if (mask === -1) return -1;
+        end = this.#quotedEnd;
+        at = end + 1;
+        cells.isQuoted = true;
+      } else {
+        let kind = classes[bytes[at] as number] as number;
+        while (kind !== STOP) {
+          mask |= kind;
+          at += 1;
+          kind = classes[bytes[at] as number] as number;
+        }
+        end = at;
+      }
+      const length = end - from;
+      if (
+        length === 0 ? required[column] === 1 : length < (min[column] as number) || length > (max[column] as number)
+      ) {
+        return -1;
+      }
+      if ((mask & (forbidden[column] as number)) !== 0) return -1;
+      if ((mask & (remarkable[column] as number)) !== 0) cells.remarkable[cells.remarkableCount++] = column;
+      if (length >= SHORTEST_CARD_NUMBER && (mask & DIGIT) !== 0 && guarded[column] === 1) {
+        if (mayHoldCardNumber(bytes, from, end, mask) && holdsCardNumber(bytes.toString("utf8", from, end))) return -1;
+      }
+      starts[column] = from;
+      ends[column] = end;
+      masks[column] = mask;
+      const stop = bytes[at];
+      if (column === last) {
+        if (stop === LF) return at + 1;
+        return stop === CR && bytes[at + 1] === LF ? at + 2 : -1;
+      }
+      if (stop !== delimiter) return -1;
+      at += 1;
+    }
+  }
+
+  /** Where the closing quote of the cell at hand stands. */
+  #quotedEnd = 0;
+
+  /** The classes of what stands between the quotes; -1: the closing one is not within these bytes. */
+  #readQuoted(bytes: Buffer, start: number, limit: number): number {
+    const classes = this.#quotedClasses;
+    let mask = 0;
+    let at = start;
+    for (;;) {
+      while (at < limit && classes[bytes[at] as number] !== STOP) {
+        mask |= classes[bytes[at] as number] as number;
+        if (bytes[at] === LF) this.#lines += 1;
+        at += 1;
+      }
+      if (at >= limit) return -1;
+      if (bytes[at + 1] !== QUOTE) break;
+      mask |= DOUBLED;
+      at += 2;
+    }
+    this.#quotedEnd = at;
+    return mask;
+  }
+}

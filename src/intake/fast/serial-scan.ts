@@ -1,0 +1,58 @@
+/** In this thread: a piece that ends within a row is continued with the next. */
+import { RecordFramer } from "../record-framer.ts";
+import { LF } from "./byte-classes.ts";
+import type { ScanJob } from "./export-scanner.ts";
+import { RowScanner } from "./row-scanner.ts";
+import type { RowsInOrder } from "./rows-in-order.ts";
+import { ScannedRows } from "./scanned-rows.ts";
+
+/** As export-file.ts reads. */
+const PIECE_BYTES = 256 * 1024;
+
+export class SerialScan {
+  readonly #scanner: RowScanner;
+  readonly #framer: RecordFramer;
+  readonly #order: RowsInOrder;
+  readonly #found = new ScannedRows(PIECE_BYTES);
+  #carry: Buffer = Buffer.alloc(0);
+  #isWithinEndlessRow = false;
+
+  constructor({ records, reader, rules }: ScanJob, order: RowsInOrder) {
+    this.#scanner = new RowScanner({ header: reader.header, rules, exempt: reader.exempt });
+    this.#framer = new RecordFramer(records.dialect);
+    this.#order = order;
+  }
+
+  /** What comes next begins where a row begins. */
+  get isBetweenRows(): boolean {
+    return this.#carry.length === 0 && !this.#isWithinEndlessRow;
+  }
+
+  /** Somebody else scanned what came before, and this was left over. */
+  continueWith(rest: Buffer, isWithinEndlessRow: boolean): void {
+    this.#carry = rest;
+    this.#isWithinEndlessRow = isWithinEndlessRow;
+  }
+
+  async push(bytes: Buffer, isLast: boolean): Promise<void> {
+    let rest = this.#carry.length === 0 ? bytes : Buffer.concat([this.#carry, bytes]);
+    do {
+      if (this.#isWithinEndlessRow) rest = this.#passLine(rest);
+      this.#found.clear();
+      this.#scanner.scan(rest, isLast, this.#framer, this.#found);
+      await this.#order.add(rest, this.#found);
+      rest = rest.subarray(this.#found.consumed);
+      this.#isWithinEndlessRow ||= this.#found.isWithinEndlessRow;
+    } while (this.#isWithinEndlessRow && rest.length > 0);
+    this.#carry = rest;
+  }
+
+  /** What follows the line end of a row that was given up. */
+  #passLine(bytes: Buffer): Buffer {
+    const end = bytes.indexOf(LF);
+    if (end === -1) return bytes.subarray(bytes.length);
+    this.#isWithinEndlessRow = false;
+    this.#order.passLine();
+    return bytes.subarray(end + 1);
+  }
+}

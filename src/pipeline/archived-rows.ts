@@ -1,0 +1,35 @@
+/** The accepted rows of a taken export, from the archive: as fast as its hash allows, or as strictly as it takes to name the damage. */
+import { CanonicalRows } from "../domain/canonical-rows.ts";
+import { canonicalRow, readCanonical, readCanonicalBytes } from "../intake/canonical.ts";
+import { hashFile } from "./archive.ts";
+import type { PipelineContext } from "./context.ts";
+
+export interface ArchivedExport {
+  readonly archivePath: string;
+  readonly archived?: { readonly sizeBytes: number; readonly sha256: string } | undefined;
+}
+
+/** In pages, in order. Throws an Error that names the file, and the line where there is one, if it is not what was archived. */
+export async function* readArchivedRows(
+  context: Pick<PipelineContext, "archive">,
+  { archivePath, archived }: ArchivedExport,
+): AsyncGenerator<CanonicalRows> {
+  const path = context.archive.resolve(archivePath);
+  // Exports of the first releases were archived without a hash.
+  const isProven = archived !== undefined && (await hashFile(path)).sha256 === archived.sha256;
+  if (isProven) {
+    yield* readCanonicalBytes(path);
+    return;
+  }
+  for await (const rebills of readCanonical(path)) yield toRows(rebills.map(canonicalRow));
+  if (archived) throw new Error(`the archived export ${path} is damaged: it is not what was archived`);
+}
+
+function toRows(texts: readonly string[]): CanonicalRows {
+  let end = 0;
+  const ends = Uint32Array.from(texts, (text) => {
+    end += Buffer.byteLength(text);
+    return end;
+  });
+  return new CanonicalRows(Buffer.from(texts.join("")), ends);
+}

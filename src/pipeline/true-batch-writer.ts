@@ -1,0 +1,36 @@
+/** What BatchWriter does, by way of rebills and csv-stringify: the slow path that RESCUE_INTAKE=truth takes, for comparison. */
+import type { CanonicalRows } from "../domain/canonical-rows.ts";
+import { type MoneyTotal, MoneyTotals } from "../domain/money.ts";
+import { decodeCanonical } from "../intake/canonical.ts";
+import { type BatchEncoder, createBatchEncoder } from "../profiles/encode.ts";
+import type { Profile } from "../profiles/profile.ts";
+import type { BatchBytes } from "../profiles/write-batch.ts";
+
+export class TrueBatchWriter implements BatchBytes {
+  readonly isFull = true;
+  readonly #encoder: BatchEncoder;
+  readonly #totals = new MoneyTotals();
+  #text: string;
+
+  constructor(profile: Profile, options: { readonly mid: string }) {
+    this.#encoder = createBatchEncoder(profile, options);
+    this.#text = this.#encoder.header();
+  }
+
+  add(rows: CanonicalRows, row: number): void {
+    for (const rebill of decodeCanonical(rows.pick([row]), "the archived export")) {
+      this.#totals.add(rebill.currency, rebill.amountMinor);
+      this.#text += this.#encoder.row(rebill);
+    }
+  }
+
+  take(): Buffer {
+    const bytes = Buffer.from(this.#text);
+    this.#text = "";
+    return bytes;
+  }
+
+  totals(): MoneyTotal[] {
+    return this.#totals.toArray();
+  }
+}
