@@ -20,7 +20,7 @@ export function mayHoldCardNumber(bytes: Buffer, start: number, end: number, mas
   return false;
 }
 
-/** 13 digits on end; or four, something else of one or two bytes, and four more. */
+/** 13 digits on end; or four, a space or a dash, and four more. */
 function holdsRunOrGroups(bytes: Buffer, start: number, end: number): boolean {
   let run = 0;
   for (let at = start; at < end; at++) {
@@ -29,10 +29,17 @@ function holdsRunOrGroups(bytes: Buffer, start: number, end: number): boolean {
       if (run === SHORTEST_CARD_NUMBER) return true;
       continue;
     }
-    if (run >= SHORTEST_GROUP && (isGroup(bytes, at + 1, end) || isGroup(bytes, at + 2, end))) return true;
+    if (run >= SHORTEST_GROUP && separatesGroups(bytes, at, end)) return true;
     run = 0;
   }
   return false;
+}
+
+/** A space, a dash, or the two bytes of a no-break space. */
+function separatesGroups(bytes: Buffer, at: number, end: number): boolean {
+  const byte = bytes[at];
+  if (byte === 0x20 || byte === 0x2d) return isGroup(bytes, at + 1, end);
+  return byte === 0xc2 && isGroup(bytes, at + 2, end);
 }
 
 function isGroup(bytes: Buffer, at: number, end: number): boolean {

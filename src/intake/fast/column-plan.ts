@@ -65,6 +65,29 @@ export function planColumns(header: ExportHeader, rules: RowRules): ColumnPlan[]
   });
 }
 
+/** How a cell of canonical form comes about. */
+export const FORM = { verbatim: 0, fallback: 1, amount: 2, declinedAt: 3, expiresAt: 4 } as const;
+
+/** By column of canonical form. */
+export interface CanonicalLayout {
+  readonly places: Int32Array;
+  /** Of FORM. */
+  readonly forms: Uint8Array;
+}
+
+export function layOut(plans: readonly ColumnPlan[]): CanonicalLayout {
+  const formOf = ({ name, place, fallback }: ColumnPlan): number => {
+    if (name === "amount") return FORM.amount;
+    if (name === "declined_at") return FORM.declinedAt;
+    if (name === "expires_at") return FORM.expiresAt;
+    return place === -1 || fallback.length > 0 ? FORM.fallback : FORM.verbatim;
+  };
+  return {
+    places: Int32Array.from(plans, ({ place }) => place),
+    forms: Uint8Array.from(plans, formOf),
+  };
+}
+
 /** The same by place in the file, for the loop that sees every cell. A column that is not ours may hold anything. */
 export interface CellLimits {
   readonly forbidden: Uint16Array;

@@ -6,6 +6,8 @@ export type DeclineVerdict = "send" | "never_retry" | "look_closer";
 /** Text of somebody else's choosing must not fill the memory. */
 const MOST_REMEMBERED = 4096;
 const SEPARATOR = 0x1f;
+/** Three cells as long as the column table lets them be, and the default source of the config. */
+const LONGEST_KEY = 1024;
 
 interface Entry {
   readonly key: Uint8Array;
@@ -15,8 +17,9 @@ interface Entry {
 export class DeclineVerdicts {
   readonly #skipsNeverRetry: boolean;
   readonly #entries = new Map<number, Entry>();
-  #key = Buffer.alloc(256);
+  readonly #key = Buffer.alloc(LONGEST_KEY);
   #length = 0;
+  #hash = 0;
 
   constructor(neverRetry: "skip" | "send") {
     this.#skipsNeverRetry = neverRetry === "skip";
@@ -24,18 +27,27 @@ export class DeclineVerdicts {
 
   begin(): void {
     this.#length = 0;
+    this.#hash = 17;
   }
 
   /** Code, source and advice code, in this order. */
   add(bytes: Buffer, start: number, end: number): void {
-    for (let at = start; at < end; at++) this.#key[this.#length++] = bytes[at] as number;
-    this.#key[this.#length++] = SEPARATOR;
+    const key = this.#key;
+    let length = this.#length;
+    let hash = this.#hash;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      key[length++] = byte;
+      hash = Math.imul(hash ^ byte, 0x01000193);
+    }
+    key[length++] = SEPARATOR;
+    this.#length = length;
+    this.#hash = Math.imul(hash ^ SEPARATOR, 0x01000193);
   }
 
   judge(): DeclineVerdict {
-    let hash = 17;
-    for (let at = 0; at < this.#length; at++) hash = Math.imul(hash ^ (this.#key[at] as number), 0x01000193);
-    hash >>>= 2;
+    // A small integer: a larger one would be a new object for each row.
+    const hash = this.#hash >>> 2;
     const known = this.#entries.get(hash);
     if (known !== undefined && this.#isKey(known.key)) return known.verdict;
     const verdict = this.#ask();

@@ -12,7 +12,7 @@ import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
 import { CanonicalWriter } from "./canonical-writer.ts";
-import { type ColumnPlan, planColumns, QUOTED_FORM } from "./column-plan.ts";
+import { type CanonicalLayout, type ColumnPlan, FORM, layOut, planColumns, QUOTED_FORM } from "./column-plan.ts";
 import { CurrencyTable, currencyIndex } from "./currency-table.ts";
 import { DeclineVerdicts } from "./decline-verdicts.ts";
 import { InstantReader } from "./instant-bytes.ts";
@@ -24,6 +24,13 @@ const DOT = 0x2e;
 const SPACE_BYTE = 0x20;
 const UPPER_Z = 0x5a;
 
+const UPPER_A = 0x41;
+const LETTERS = 26;
+/** By two capital letters: 1 where they are a country. */
+const COUNTRIES = Uint8Array.from({ length: LETTERS * LETTERS }, (_, index) =>
+  isCountry(String.fromCharCode(UPPER_A + Math.floor(index / LETTERS), UPPER_A + (index % LETTERS))) ? 1 : 0,
+);
+
 /** No zone changes its offset within one. */
 const QUARTER_HOUR_MS = 15 * MINUTE_MS;
 
@@ -33,6 +40,8 @@ const MOST_AMOUNT_DIGITS = 12;
 export class RowJudge {
   readonly #plans: readonly ColumnPlan[];
   readonly #byName: Readonly<Record<ColumnName, ColumnPlan>>;
+  /** The plans, in columns of numbers. */
+  readonly #layout: CanonicalLayout;
   /** By place. */
   readonly #kinds: readonly (ColumnKind | undefined)[];
   readonly #isCommaFile: boolean;
@@ -53,6 +62,7 @@ export class RowJudge {
 
   constructor(header: ExportHeader, rules: RowRules, cells: CellSpans) {
     this.#plans = planColumns(header, rules);
+    this.#layout = layOut(this.#plans);
     this.#byName = Object.fromEntries(this.#plans.map((plan) => [plan.name, plan])) as Record<ColumnName, ColumnPlan>;
     this.#kinds = header.cells.map((_, at) => this.#plans.find(({ place }) => place === at)?.kind);
     this.#isCommaFile = header.delimiter === ",";
@@ -117,7 +127,8 @@ export class RowJudge {
   #isCountryOrEmpty(bytes: Buffer, place: number): boolean {
     if (this.#isEmpty(place)) return true;
     const start = this.#cells.starts[place] as number;
-    return isCountry(String.fromCharCode(bytes[start] as number, bytes[start + 1] as number));
+    const second = (bytes[start + 1] as number) - UPPER_A;
+    return second < LETTERS && COUNTRIES[((bytes[start] as number) - UPPER_A) * LETTERS + second] === 1;
   }
 
   #isMonthOrEmpty(bytes: Buffer, place: number): boolean {
@@ -200,45 +211,61 @@ export class RowJudge {
   }
 
   #write(bytes: Buffer, out: Buffer, from: number): number {
-    const { starts, ends, masks, isQuoted } = this.#cells;
+    const { starts, ends, isQuoted } = this.#cells;
+    const { places, forms } = this.#layout;
     const writer = this.#writer;
-    const { declined_at } = this.#byName;
     writer.begin(out, from);
     // A row without quotes is mostly written as it stands, in long runs.
     const canRun = this.#isCommaFile && !isQuoted;
     let runStart = -1;
     let runEnd = 0;
-    for (const { place, kind, fallback, name } of this.#plans) {
-      const start = place === -1 ? 0 : (starts[place] as number);
-      const end = place === -1 ? 0 : (ends[place] as number);
-      const isOurs =
-        kind === "instant"
-          ? !isCanonicalInstant(bytes, start, end)
-          : kind === "amount"
-            ? !this.#amountIsCanonical
-            : start === end && (place === -1 || fallback.length > 0);
-      if (!isOurs && runStart !== -1 && start === runEnd + 1) {
+    for (let column = 0; column < places.length; column++) {
+      const place = places[column] as number;
+      const start = place === -1 ? -1 : (starts[place] as number);
+      const end = place === -1 ? -1 : (ends[place] as number);
+      const isVerbatim = this.#isVerbatim(forms[column] as number, bytes, start, end);
+      if (isVerbatim && canRun) {
+        if (runStart !== -1 && start === runEnd + 1) {
+          runEnd = end;
+          continue;
+        }
+        if (runStart !== -1) writer.cell(runStart, runEnd);
+        runStart = start;
         runEnd = end;
         continue;
       }
       if (runStart !== -1) writer.cell(runStart, runEnd);
       runStart = -1;
-      if (!isOurs && canRun) {
-        runStart = start;
-        runEnd = end;
-      } else if (!isOurs) {
-        if (((masks[place] as number) & QUOTED_FORM) !== 0) writer.quotedCell(start, end);
-        else writer.cell(start, end);
-      } else if (kind === "instant") {
-        writer.instant(name === declined_at.name ? this.#declinedAt : this.#expiresAt);
-      } else if (kind === "amount") {
-        writer.amount(this.#amountMinor, this.#currencies.exponents[this.#currency] as number);
-      } else {
-        writer.text(fallback, 0, fallback.length);
-      }
+      if (isVerbatim) this.#writeVerbatim(place, start, end);
+      else this.#writeOurs(column);
     }
     if (runStart !== -1) writer.cell(runStart, runEnd);
     return writer.end();
+  }
+
+  /** Is the cell in canonical form already, but for its quotes? */
+  #isVerbatim(form: number, bytes: Buffer, start: number, end: number): boolean {
+    if (form === FORM.verbatim) return start !== -1;
+    if (form === FORM.amount) return this.#amountIsCanonical;
+    if (form === FORM.fallback) return start !== end;
+    return start !== end && isCanonicalInstant(bytes, start, end);
+  }
+
+  #writeVerbatim(place: number, start: number, end: number): void {
+    if (((this.#cells.masks[place] as number) & QUOTED_FORM) !== 0) this.#writer.quotedCell(start, end);
+    else this.#writer.cell(start, end);
+  }
+
+  #writeOurs(column: number): void {
+    const form = this.#layout.forms[column];
+    if (form === FORM.amount) {
+      this.#writer.amount(this.#amountMinor, this.#currencies.exponents[this.#currency] as number);
+    } else if (form === FORM.declinedAt || form === FORM.expiresAt) {
+      this.#writer.instant(form === FORM.declinedAt ? this.#declinedAt : this.#expiresAt);
+    } else {
+      const { fallback } = this.#plans[column] as ColumnPlan;
+      this.#writer.text(fallback, 0, fallback.length);
+    }
   }
 
   #print(bytes: Buffer, { place }: ColumnPlan, prints: Uint32Array, at: number): void {

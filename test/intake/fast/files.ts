@@ -163,7 +163,7 @@ export const STRAINS: readonly Strain[] = [
     "3782 822463 10005",
   ]),
   ...strain("postal_code", ["2134", "02134", "SW1A 1AA", long(21)]),
-  ...strain("country", ["US", "us", "UK", "USA", "U", "XX"]),
+  ...strain("country", ["US", "us", "Ua", "uA", "UK", "USA", "U", "XX"]),
   ...strain("expires_at", [
     "2026-12-11T22:15:00Z",
     "2026-11-25T00:00:00Z",
