@@ -1,0 +1,73 @@
+/** `validate`: reading, checking and hashing an export, against the limit and against what people would use instead. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Contestant, type Ended, runProcess, takeTurns } from "../measure.ts";
+import { expectSame } from "../ours.ts";
+import type { Stage } from "../stage.ts";
+import { atMost, barOf, type Findings, fasterBy, within } from "../table.ts";
+
+/** How `rescue` is told to take another path through an export than the one it would choose. */
+export const PATHS = { oneThread: { RESCUE_INTAKE: "one-thread" }, truth: { RESCUE_INTAKE: "truth" } } as const;
+
+const [LIMIT, ZOD_SCRIPT, DUCKDB] = ["limit.ts", "peers/zod-script.ts", "peers/duckdb.ts"].map((path) =>
+  fileURLToPath(new URL(`../${path}`, import.meta.url)),
+) as [string, string, string];
+
+export async function intake(stage: Stage): Promise<Findings> {
+  const { data } = stage;
+  const merchant = await stage.merchant("intake");
+  const script = (path: string, ...args: readonly string[]) =>
+    runProcess(process.execPath, [path, ...args], { cwd: merchant.folder });
+  const peer = async (name: string, path: string) =>
+    checkPeer(stage, name, await script(path, data.describedIn, await stage.scratch("out")));
+  const contestants: readonly Contestant[] = [
+    { name: "limit", run: () => script(LIMIT, data.exportPath) },
+    {
+      name: "limit, written and fsynced",
+      run: async () => script(LIMIT, data.exportPath, join(await stage.scratch("out"), "copy.csv")),
+    },
+    { name: "validate", run: () => merchant.validate(data) },
+    { name: "validate, one thread", run: () => merchant.validate(data, PATHS.oneThread) },
+    { name: "validate, truth path", run: () => merchant.validate(data, PATHS.truth) },
+    { name: "csv-parse + zod + csv-stringify", run: () => peer("the zod script", ZOD_SCRIPT) },
+    { name: "DuckDB, 2 threads", run: (await duckDbMissing()) ?? (() => peer("DuckDB", DUCKDB)) },
+  ];
+  const results = await takeTurns(contestants, stage.rounds, stage.say);
+  const [ours, oneThread] = [results.of("validate"), results.of("validate, one thread")];
+  const limit = barOf(results.of("limit"));
+  const written = barOf(results.of("limit, written and fsynced"));
+  return {
+    measured: results.all,
+    targets: [
+      atMost("validate, against the limit", ours, limit, 3.5),
+      atMost("the same on one thread", oneThread, limit, 4.5),
+      atMost("the same on the truth path", results.of("validate, truth path"), limit, undefined),
+      atMost("validate, against a limit that writes", ours, written, undefined),
+      atMost("the same on one thread", oneThread, written, undefined),
+      fasterBy("validate, against a zod script", ours, barOf(results.of("csv-parse + zod + csv-stringify")), 10),
+      fasterBy("validate, against DuckDB", ours, barOf(results.of("DuckDB, 2 threads")), 1),
+      within("validate, peak memory", ours.peakMiB, "MiB", memoryLimitMiB(256, data.night.rows)),
+      within("the same on one thread, peak memory", oneThread.peakMiB, "MiB", memoryLimitMiB(200, data.night.rows)),
+    ],
+  };
+}
+
+/** Promised for a million rows; knowing duplicates may take 32 bytes for each one more. */
+export function memoryLimitMiB(base: number, rows: number): number {
+  return base + (Math.max(0, rows - 1_000_000) * 32) / 2 ** 20;
+}
+
+function checkPeer({ data }: Stage, name: string, ended: Ended): Ended {
+  const { accepted, rejected } = JSON.parse(ended.stdout) as Record<string, number>;
+  expectSame(name, "accepted rows", accepted, data.export.accepted);
+  expectSame(name, "rejected rows", rejected, data.export.rejected);
+  return ended;
+}
+
+async function duckDbMissing(): Promise<string | undefined> {
+  const specifier = "@duckdb/node-api";
+  return import(specifier).then(
+    () => undefined,
+    () => "not installed (npm install --prefix bench)",
+  );
+}
