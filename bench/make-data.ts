@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { formatInstant } from "./data/cells.ts";
 import { type ExpectedExport, type NightOfData, writeExport } from "./data/export.ts";
-import { type ExpectedResults, writeResults } from "./data/results.ts";
+import { writeResults } from "./data/results.ts";
 import { makeShape, type Shape } from "./data/shape.ts";
 
 /** Any fixed instant would do; nothing depends on the day on which the benchmark runs. */
@@ -25,7 +25,8 @@ export interface Data {
   /** For `reconcile` and `report`: two days later, within every window. */
   readonly asOfResults: string;
   readonly export: ExpectedExport;
-  readonly results: ExpectedResults;
+  /** Outcomes: without those that are told twice. */
+  readonly results: { readonly rows: number; readonly outcomes: number };
 }
 
 export interface DataOptions {
@@ -41,6 +42,8 @@ export async function makeData(folder: string, options: DataOptions): Promise<Da
   const night = { seed, night: number, rows, nowMs: FIRST_NIGHT_MS + number * DAY_MS };
   const shape = makeShape(options.shape ?? 0);
   const paths = { exportPath: join(folder, "export.csv"), resultsPath: join(folder, "results.csv") };
+  const expected = await writeExport(paths.exportPath, night, shape);
+  await writeResults(paths.resultsPath, night);
   const data: Data = {
     ...paths,
     describedIn: join(folder, "data.json"),
@@ -48,8 +51,8 @@ export async function makeData(folder: string, options: DataOptions): Promise<Da
     shape,
     asOf: formatInstant(night.nowMs),
     asOfResults: formatInstant(night.nowMs + 2 * DAY_MS),
-    export: await writeExport(paths.exportPath, night, shape),
-    results: await writeResults(paths.resultsPath, night),
+    export: expected,
+    results: { rows, outcomes: expected.accepted },
   };
   await writeFile(data.describedIn, `${JSON.stringify(data, null, 2)}\n`);
   return data;
