@@ -9,7 +9,7 @@
  *   --seed N       other data of the same kind
  *   --growth       also 1,000 rows to ten times --rows, and 1, 30 and 365 nights
  *   --dir FOLDER   where its files lie (default: the system's temporary folder); --keep leaves them there
- *   --write        into docs/performance.md
+ *   --write        into docs/performance.md; whole runs only
  *
  * Exit status 0 whatever the figures are; 1 if something broke, or did not do the work it was measured for.
  *
@@ -61,6 +61,7 @@ const count = (name: "rows" | "rounds" | "shape" | "seed", least: number): numbe
 };
 const names = [...Object.keys(EXPERIMENTS), "growth"];
 if (values.only.some((name) => !names.includes(name))) throw new Error(`--only knows ${names.join(", ")}`);
+if (values.write && values.only.length > 0) throw new Error("--write is for whole runs, not with --only");
 
 const options = { rows: count("rows", 1), shape: count("shape", 0), seed: count("seed", 1) };
 const folder = await mkdtemp(join(resolve(values.dir), "rescue-bench-"));

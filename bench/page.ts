@@ -15,8 +15,10 @@ export function describeRun(stage: Stage, found: readonly Findings[], growth: st
   const measured = found.flatMap((findings) => findings.measured);
   const missed = targets.filter(({ verdict }) => verdict === "MISSED");
   const unjudged = targets.filter(({ verdict, target }) => verdict === "–" && target !== "–");
-  const verdict =
-    missed.length === 0 ? "No target was missed." : `**Missed:** ${missed.map(({ what }) => what).join("; ")}.`;
+  const judged = targets.filter(({ verdict }) => verdict !== "–");
+  const good =
+    judged.length === 0 ? "No promise was judged." : `All ${judged.length} promises that were judged are met.`;
+  const verdict = missed.length === 0 ? good : `**Missed:** ${missed.map(({ what }) => what).join("; ")}.`;
   const gaps = unjudged.length === 0 ? "" : ` Not judged: ${unjudged.map(({ what }) => what).join("; ")}.`;
   return [
     describeMachine(),
