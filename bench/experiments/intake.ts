@@ -7,7 +7,7 @@ import type { Stage } from "../stage.ts";
 import { atMost, barOf, type Findings, fasterBy, within } from "../table.ts";
 
 /** How `rescue` is told to take another path through an export than the one it would choose. */
-export const PATHS = { oneThread: { RESCUE_INTAKE: "one-thread" }, truth: { RESCUE_INTAKE: "truth" } } as const;
+export const PATHS = { oneThread: { RESCUE_INTAKE: "one_thread" }, truth: { RESCUE_INTAKE: "truth" } } as const;
 
 const [LIMIT, ZOD_SCRIPT, DUCKDB] = ["limit.ts", "peers/zod-script.ts", "peers/duckdb.ts"].map((path) =>
   fileURLToPath(new URL(`../${path}`, import.meta.url)),
