@@ -13,6 +13,7 @@ import { describeFailure } from "./failure.ts";
 import { makeReport, statusOfReport, writeReportFiles } from "./make-report.ts";
 import { complainAbout, forEachMerchant, type MerchantResult } from "./merchants.ts";
 import { type NightEnd, notify } from "./notify.ts";
+import { linesOf } from "./output.ts";
 import { type Night, runNight } from "./run-merchant.ts";
 import { statusOfCollection, statusOfSubmission } from "./statuses.ts";
 import {
@@ -107,15 +108,14 @@ function nightResult(
 
 function detailsOf(night: ReportedNight): string {
   const { submission, collection, reconciliation, growing } = night;
-  const lines = [
+  return linesOf([
     `submit:    ${describeSubmission(submission)}`,
     ...explainSubmission(submission).map((line) => `           ${line}`),
     ...growing.map((file) => `           ${file} still grows; it waits for the next run`),
     `collect:   ${describeCollection(collection)}`,
     `reconcile: ${describeReconciliation(reconciliation)}`,
     `report:    ${night.reportFolder}`,
-  ];
-  return `${lines.join("\n")}\n`;
+  ]);
 }
 
 /** What did not happen comes first: under --quiet it is all that a person reads. */

@@ -70,7 +70,9 @@ async function runCommand(
     },
   });
   for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (bytes) => speech.detail(String(bytes).trimEnd()));
+    stream.on("data", (bytes) => {
+      for (const line of String(bytes).trimEnd().split("\n")) speech.detail(`  ${line}`);
+    });
   await new Promise<void>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {

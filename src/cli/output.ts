@@ -26,9 +26,32 @@ function printableLines(text: string): string {
     .join("");
 }
 
+/** For `result` and `text`: each entry stays one line, whatever name or message of others it holds. */
+export function linesOf(entries: readonly string[]): string {
+  return entries.map((entry) => `${printable(entry)}\n`).join("");
+}
+
+/** Indented lines go on with a message (issues, a stack). Any other line break came in with a name, to forge a line. */
+function oneMessage(text: string): string {
+  return text
+    .split(/\n(?= {2})/)
+    .map(printable)
+    .join("\n");
+}
+
 /** One line; what JSON.stringify lets through and a terminal would obey (`\u009b`, marks of direction) is escaped too. */
 export function jsonLine(document: object): string {
-  return `${JSON.stringify(document).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeUnits)}\n`;
+  return `${harmlessJson(JSON.stringify(document))}\n`;
+}
+
+/** The same for a person's eyes, indented. */
+export function jsonPage(document: object): string {
+  const lines = JSON.stringify(document, undefined, 2).split("\n");
+  return lines.map((line) => `${harmlessJson(line)}\n`).join("");
+}
+
+function harmlessJson(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeUnits);
 }
 
 function escapeUnits(character: string): string {
@@ -88,17 +111,17 @@ export class Speech {
   /** A line of the conversation; silent under `--quiet`, and under `--json` unless `--verbose` asks for it. */
   note(message: string): void {
     if (this.#options.quiet || (this.#options.json && !this.#options.verbose)) return;
-    this.#toStderr(`${printableLines(message)}\n`);
+    this.#toStderr(`${oneMessage(message)}\n`);
   }
 
   /** Only under `--verbose`: why something was decided. */
   detail(message: string): void {
-    if (this.#options.verbose) this.#toStderr(`${printableLines(message)}\n`);
+    if (this.#options.verbose) this.#toStderr(`${oneMessage(message)}\n`);
   }
 
   /** Always said: something is wrong, or must be known before it happens. */
   complain(level: Level, message: string): void {
-    this.#toStderr(`${this.#mark(level, this.#io.stderr)}${printableLines(message)}\n`);
+    this.#toStderr(`${this.#mark(level, this.#io.stderr)}${oneMessage(message)}\n`);
   }
 
   /** A failure as one JSON line on stderr. */

@@ -34,22 +34,32 @@ export type ProblemCode =
   | "interrupted";
 
 export interface ProblemOptions {
+  /** More lines of the message, one each: every issue of a document. */
+  readonly issues?: readonly string[];
   /** What to do now, one sentence. */
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
-/** What, where and why in the message; what now in the hint. Told apart by `code`, never by its words. */
+/**
+ * What, where and why in the message; what now in the hint. Told apart by `code`, never by its words. The only line breaks
+ * in it are those between issues: a name that holds one must not write a line of its own.
+ */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly hint: string;
 
   constructor(code: ProblemCode, message: string, options: ProblemOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const lines = [message, ...(options.issues ?? []).map((issue) => `  ${issue}`)];
+    super(lines.map(toOneLine).join("\n"), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "Problem";
     this.code = code;
-    this.hint = options.hint ?? "";
+    this.hint = toOneLine(options.hint ?? "");
   }
+}
+
+function toOneLine(text: string): string {
+  return text.replace(/[\n\v\f\r\u0085\u2028\u2029]/g, "\uFFFD");
 }
 
 export function isProblem(error: unknown, ...codes: ProblemCode[]): error is Problem {

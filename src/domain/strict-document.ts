@@ -165,11 +165,10 @@ export function toIssues(found: readonly FoundIssue[], lineOf: (path: DocumentPa
 export function documentProblem(code: ProblemCode, file: string, issues: readonly Issue[]): Problem {
   const lines = issues
     .toSorted((a, b) => a.line - b.line)
-    .map(
-      ({ path, line, message }) => `  ${[line > 0 ? `line ${line}:` : "", path, message].filter(Boolean).join(" ")}`,
-    );
+    .map(({ path, line, message }) => [line > 0 ? `line ${line}:` : "", path, message].filter(Boolean).join(" "));
   const count = issues.length === 1 ? "1 issue" : `${issues.length} issues`;
-  return new Problem(code, `${file} has ${count}:\n${lines.join("\n")}`, {
+  return new Problem(code, `${file} has ${count}:`, {
+    issues: lines,
     hint: "Nothing was attempted. Correct the file, then run the same command again.",
   });
 }

@@ -1,5 +1,7 @@
 /** Lines for a terminal of 80 columns. Colour comes from outside and only ever doubles what a word says. */
 
+import { printable } from "./printable.ts";
+
 export const WIDTH = 80;
 
 export type Role = "heading" | "good" | "bad" | "dim";
@@ -61,6 +63,6 @@ export function renderPlaces(places: readonly Place[], style: Style): string[] {
   return [
     "",
     style("heading", "Where things lie"),
-    ...places.map(({ what, path }) => `  ${what.padEnd(width)}  ${path}`),
+    ...places.map(({ what, path }) => `  ${what.padEnd(width)}  ${printable(path)}`),
   ];
 }

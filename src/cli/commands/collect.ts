@@ -11,6 +11,7 @@ import type { CommandContext } from "../context.ts";
 import { collectionDocument } from "../documents.ts";
 import { ExitStatus, worst } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { linesOf } from "../output.ts";
 import { statusOfBreaks, statusOfCollection } from "../statuses.ts";
 import { describeCollection } from "../summaries.ts";
 import { type Ended, sleepUnlessStopped, withPipeline } from "../wiring.ts";
@@ -42,10 +43,11 @@ export const command = defineCommand({
         exitStatus: status,
         type: "collection",
         document: collectionDocument(value),
-        details: value.files
-          .filter((file) => file.state !== "seen")
-          .map((file) => `${file.name}: ${file.state}${file.reason === "" ? "" : ` (${file.reason})`}\n`)
-          .join(""),
+        details: linesOf(
+          value.files
+            .filter((file) => file.state !== "seen")
+            .map((file) => `${file.name}: ${file.state}${file.reason === "" ? "" : ` (${file.reason})`}`),
+        ),
         verdict: describeCollection(value),
       };
     }),

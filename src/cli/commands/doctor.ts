@@ -10,6 +10,7 @@ import { checkHere } from "../doctor/local-checks.ts";
 import { checkServer } from "../doctor/remote-checks.ts";
 import { ExitStatus, worst } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { jsonLine, jsonPage } from "../output.ts";
 
 export const command = defineCommand({
   arguments: {},
@@ -25,7 +26,7 @@ export const command = defineCommand({
   async run(context, _args, { showConfig, write }) {
     if (showConfig) {
       const config = redactConfig(await context.loadConfig());
-      await context.speech.result(`${JSON.stringify(config, undefined, context.options.json ? 0 : 2)}\n`);
+      await context.speech.result(context.options.json ? jsonLine(config) : jsonPage(config));
       return ExitStatus.ok;
     }
     return forEachMerchant(context, "all", async (merchant, config) => {

@@ -7,6 +7,7 @@ import { fetchHostKeys, type ShownHostKey } from "../../transport/fetch-host-key
 import { defineCommand, option, optionOr, readText, readWhole } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { ExitStatus } from "../exit-status.ts";
+import { linesOf } from "../output.ts";
 import { checkFirstConfig, emptyKeys, type FirstConfig, writeFirstConfig } from "../setup/first-config.ts";
 import { type MadeFolder, makeFolder } from "../setup/make-folder.ts";
 
@@ -94,7 +95,7 @@ async function tell(context: CommandContext, story: Story): Promise<void> {
 function describe({ io }: CommandContext, { known, profile, made, shown }: Story): string {
   const here = (path: string) => relative(io.cwd, path) || ".";
   const gaps = emptyKeys(known, profile.title);
-  return [
+  return linesOf([
     "Made:",
     `  ${here(made.config)}   the config`,
     `  ${here(made.privateKey)}   your private key${made.keyWasThere ? " (it was there and is kept)" : ""}: it stays here`,
@@ -113,8 +114,7 @@ function describe({ io }: CommandContext, { known, profile, made, shown }: Story
     ...section(`Confirm with ${profile.title}, because it does not publish them:`, profile.unconfirmed),
     "",
     `Next: ${gaps.length > 0 ? "fill that in, then " : ""}rescue doctor${configFlag(io.cwd, made.config)}`,
-    "",
-  ].join("\n");
+  ]);
 }
 
 function section(heading: string, items: readonly string[]): string[] {

@@ -5,6 +5,7 @@ import { recordSilence } from "../../pipeline/record-silence.ts";
 import { anyNumber, defineCommand } from "../command.ts";
 import { reconciliationDocument } from "../documents.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { linesOf } from "../output.ts";
 import { statusOfBreaks } from "../statuses.ts";
 import { describeReconciliation } from "../summaries.ts";
 import { withPipeline } from "../wiring.ts";
@@ -38,7 +39,7 @@ export const command = defineCommand({
         exitStatus: status,
         type: "reconciliation",
         document: { ...reconciliationDocument(value), open_breaks: value.open },
-        details: value.breaks.map(describeBreak).join(""),
+        details: linesOf(value.breaks.map(describeBreak)),
         verdict: `${describeReconciliation(value)}${value.open > 0 ? `; ${value.open} open, see rescue breaks` : ""}`,
       };
     }),
@@ -47,5 +48,5 @@ export const command = defineCommand({
 function describeBreak({ breakId, code, orderId, file, line, message }: Reconciliation["breaks"][number]): string {
   const order = orderId === "" ? "" : `, order ${orderId}`;
   const place = file === "" ? "" : ` (${file}${line === 0 ? "" : ` line ${line}`})`;
-  return `break ${breakId}, ${code}${order}: ${message}${place}\n`;
+  return `break ${breakId}, ${code}${order}: ${message}${place}`;
 }

@@ -18,6 +18,7 @@ import {
   repeated,
 } from "../command.ts";
 import { ExitStatus } from "../exit-status.ts";
+import { linesOf } from "../output.ts";
 import { sandboxConfig } from "../sandbox-config.ts";
 
 export const command = defineCommand({
@@ -58,9 +59,11 @@ export const command = defineCommand({
       await mkdir(join(root, "inbox"), { recursive: true });
       await writeFile(config, sandboxConfig(sandbox, { merchant: "sandbox", mid: MID }), { mode: 0o600 });
       await speech.result(
-        `simulated provider on ${sandbox.host}:${sandbox.port}, host key ${sandbox.hostKeyFingerprint}\n` +
-          `put exports into ${join(root, "inbox")}, then: rescue run -c ${config}\n` +
-          "a signal (Ctrl-C) ends it\n",
+        linesOf([
+          `simulated provider on ${sandbox.host}:${sandbox.port}, host key ${sandbox.hostKeyFingerprint}`,
+          `put exports into ${join(root, "inbox")}, then: rescue run -c ${config}`,
+          "a signal (Ctrl-C) ends it",
+        ]),
       );
       await new Promise<void>((end) => (stop.aborted ? end() : stop.addEventListener("abort", () => end())));
     } finally {

@@ -11,6 +11,7 @@ import type { CommandContext } from "../context.ts";
 import { submissionDocument } from "../documents.ts";
 import { worst } from "../exit-status.ts";
 import { complainAbout, forEachMerchant } from "../merchants.ts";
+import { linesOf } from "../output.ts";
 import { statusOfBreaks, statusOfSubmission } from "../statuses.ts";
 import { describeSubmission, explainSubmission, problemsOf } from "../summaries.ts";
 import { type Ended, withPipeline } from "../wiring.ts";
@@ -52,9 +53,7 @@ export const command = defineCommand({
         exitStatus: status,
         type: "submission",
         document: submissionDocument(value, merchant.sftp.inbound),
-        details: explainSubmission(value)
-          .map((line) => `${line}\n`)
-          .join(""),
+        details: linesOf(explainSubmission(value)),
         verdict: describeSubmission(value),
       };
     });

@@ -10,6 +10,7 @@ import type { CommandContext } from "../context.ts";
 import { validationDocument } from "../documents.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { linesOf } from "../output.ts";
 import { statusOfValidation } from "../statuses.ts";
 import { policyFor, readIntakePath, withLedger } from "../wiring.ts";
 
@@ -80,5 +81,5 @@ function describeFile({ file, problem, screening, problems, problemsTruncated }:
   }
   if (problems.length > SHOWN_PROBLEMS || problemsTruncated) lines.push("  … more: --json lists up to 1000");
   if (problem) lines.push(`  ${problem.message}`, `  ${problem.hint}`);
-  return `${lines.join("\n")}\n`;
+  return linesOf(lines);
 }

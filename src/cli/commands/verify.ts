@@ -9,6 +9,7 @@ import { defineCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { forEachMerchant } from "../merchants.ts";
+import { linesOf } from "../output.ts";
 import { withPipeline, withReplica } from "../wiring.ts";
 
 export const command = defineCommand({
@@ -26,8 +27,8 @@ export const command = defineCommand({
         exitStatus: statusOf(verification),
         type: "verification",
         document: verificationDocument(verification),
-        result: verification.damages.map(({ code, path, message }) => `${code}: ${path}: ${message}\n`).join(""),
-        details: verification.notes.map((note) => `note: ${note}\n`).join(""),
+        result: linesOf(verification.damages.map(({ code, path, message }) => `${code}: ${path}: ${message}`)),
+        details: linesOf(verification.notes.map((note) => `note: ${note}`)),
         verdict: describe(verification),
       };
     }),
