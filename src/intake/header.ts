@@ -6,6 +6,7 @@ import type { ExportShape } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import { isCvvHeader } from "./cvv-header.ts";
 import type { Delimiter } from "./dialect.ts";
+import { restoreFormula } from "./formula.ts";
 
 /** Added to a rejects file; when it is sent again they are known and passed over. */
 export const REJECT_COLUMNS = ["reject_line", "reject_codes", "reject_message"] as const;
@@ -40,11 +41,13 @@ export function readHeader(
   file: Pick<ExportHeader, "delimiter" | "hasByteOrderMark"> & { readonly path: string },
 ): ExportHeader {
   refuseCvv(raw, file.path);
+  const isRejectsFile = REJECT_COLUMNS.every((name) => raw.includes(name));
+  const given = isRejectsFile ? raw.map(restoreFormula) : raw;
   // A file without a header has its first row here: nothing of it may be shown.
-  const cells = raw.map(maskCardNumbers);
+  const cells = given.map(maskCardNumbers);
   const places = new Map<ColumnName, number>();
   for (const { name } of COLUMNS) {
-    const at = raw.indexOf(headerOf(name, shape));
+    const at = given.indexOf(headerOf(name, shape));
     if (at !== -1) places.set(name, at);
   }
   refuseMissing(cells, places, shape, file.path);
@@ -55,7 +58,7 @@ export function readHeader(
     delimiter: file.delimiter,
     hasByteOrderMark: file.hasByteOrderMark,
     places,
-    isRejectsFile: REJECT_COLUMNS.every((name) => cells.includes(name)),
+    isRejectsFile,
     notes: [...noteUnknown(cells, places), ...noteMappedButAbsent(places, shape)],
   };
 }

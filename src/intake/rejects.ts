@@ -65,7 +65,7 @@ export class RejectsFile {
     // One of an earlier run may be there, with another mode.
     await rm(this.path, { force: true });
     const handle = await open(this.path, "wx", 0o600);
-    const names = [...REJECT_COLUMNS, ...kept.map((at) => header.cells[at] ?? "")];
+    const names = [...REJECT_COLUMNS, ...kept.map((at) => neutraliseFormula(header.cells[at] ?? ""))];
     await handle.writeFile((header.hasByteOrderMark ? "\ufeff" : "") + stringify([names], options));
     return handle;
   }
@@ -86,7 +86,13 @@ export class RejectsFile {
 function toRecord(row: RejectedRow, kept: readonly number[]): string[] {
   const codes = [...new Set(row.problems.map(({ code }) => code))].join(" ");
   const message = row.problems.map((problem) => problem.message).join("; ");
-  return [String(row.line), codes, message, ...kept.map((at) => neutraliseFormula(row.cells[at] ?? ""))];
+  // The message begins with a column's name, and that is the export's.
+  return [
+    String(row.line),
+    codes,
+    neutraliseFormula(message),
+    ...kept.map((at) => neutraliseFormula(row.cells[at] ?? "")),
+  ];
 }
 
 function isRejectColumn(name: string): boolean {

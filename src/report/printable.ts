@@ -1,4 +1,5 @@
 /** Text of others (ids, provider words, file names) on its way to a person's terminal, page or spreadsheet. */
+import { startsFormula } from "../domain/formula.ts";
 
 /**
  * Control and escape characters, and the invisible ones that reorder or hide text: each becomes U+FFFD, so that it is
@@ -9,11 +10,11 @@ export function printable(text: string): string {
 }
 
 /**
- * A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, ASVS 1.2.10). For files that
+ * A cell that a spreadsheet would take for a formula gets an apostrophe in front. For files that
  * people open only: what the provider gets is never altered.
  */
 export function neutralise(cell: string): string {
-  return /^[=+\-@\t\r\0＝＋－＠]/.test(cell) ? `'${cell}` : cell;
+  return startsFormula(cell) ? `'${cell}` : cell;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -18,6 +18,8 @@ async function writeRejects(read: ReadExport): Promise<string> {
   return path;
 }
 
+const toQuoted = (cells: readonly string[]): string => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join();
+
 const readRejects = async (path: string, delimiter = ","): Promise<Record<string, string>[]> =>
   parse(await readFile(path), { columns: true, delimiter, bom: true });
 
@@ -141,8 +143,31 @@ describe("sending it again", () => {
 });
 
 describe("formulas", () => {
+  test("a column's name and a message that begins with it are not run either, and the name is known again", async () => {
+    const columns = { customer_id: "=Customer", city: "@city", amount: "-amount" };
+    const rename = (row: Record<string, string>): Record<string, string> =>
+      Object.fromEntries(Object.entries(row).map(([name, cell]) => [Object(columns)[name] ?? name, cell]));
+    const right = goodRow(1, { city: "Zürich", "=cmd|' /C calc'!A0": "x", "＋plan": "y" });
+    const broken = rename({ ...right, amount: "19,99", "=cmd|' /C calc'!A0": VISA });
+    const overrides = { shape: { columns } };
+    const text = (row: Record<string, string>): string =>
+      `${Object.keys(row).join()}\n${toQuoted(Object.values(row))}\n`;
+    const first = await readText(text(broken), overrides);
+    const path = await writeRejects(first);
+    for (const cells of parse(await readFile(path)) as string[][])
+      for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@＋]/);
+    const [row] = await readRejects(path);
+    const mended = { ...row, "'-amount": "19.99", "'=cmd|' /C calc'!A0": "x" };
+    const again = await readText(text(mended), overrides);
+    expect(again.notes).toEqual(first.notes);
+    expect(again.acceptedRows.map(({ rebill }) => rebill)).toEqual(
+      (await readText(text(rename(right)), overrides)).acceptedRows.map(({ rebill }) => rebill),
+    );
+    expect(again.accepted).toBe(1);
+  });
+
   test("a cell that a spreadsheet would run gets an apostrophe; plain numbers do not", () => {
-    for (const cell of ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\tx", "\r=x", "'=x"]) {
+    for (const cell of ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\tx", "\r=x", "\n=x", "\0=x", "＝1", "'=x"]) {
       expect(neutraliseFormula(cell)).toBe(`'${cell}`);
     }
     for (const cell of ["-19.99", "+49", "19,99", "O'Brien", "'s-Hertogenbosch", "", "a=b"]) {
