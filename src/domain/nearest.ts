@@ -3,13 +3,16 @@
 /** The nearest of `words`, letter case and separators aside; undefined if none is near. */
 export function findNearest(wanted: string, words: readonly string[]): string | undefined {
   const plain = toPlain(wanted);
+  // Two: letters that changed places.
+  const limit = Math.min(Math.max(2, Math.floor(plain.length / 3)), plain.length - 1);
   const ranked = words
-    .map((word) => ({ word, distance: distanceBetween(plain, toPlain(word)) }))
+    .map((word) => ({ word, plain: toPlain(word) }))
+    // Cheap, and there may be thousands.
+    .filter((other) => Math.abs(other.plain.length - plain.length) <= limit)
+    .map((other) => ({ word: other.word, distance: distanceBetween(plain, other.plain) }))
     .sort((left, right) => left.distance - right.distance);
   const best = ranked[0];
-  if (best === undefined || best.distance >= plain.length) return undefined;
-  // Two: letters that changed places.
-  return best.distance <= Math.max(2, Math.floor(plain.length / 3)) ? best.word : undefined;
+  return best !== undefined && best.distance <= limit ? best.word : undefined;
 }
 
 function toPlain(word: string): string {

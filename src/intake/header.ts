@@ -11,6 +11,12 @@ import { restoreFormula } from "./formula.ts";
 /** Added to a rejects file; when it is sent again they are known and passed over. */
 export const REJECT_COLUMNS = ["reject_line", "reject_codes", "reject_message"] as const;
 
+/** Far more than any billing system exports; a rejected row is written out with all of them, however short it was. */
+const MAX_COLUMNS = 1_000;
+/** A name of the export in a sentence of ours; it may be as long as a row. */
+const SHOWN_CHARACTERS = 80;
+const SHOWN_NAMES = 20;
+
 export interface ExportHeader {
   /** As they stand in the file, in order; a card number in them is masked. */
   readonly cells: readonly string[];
@@ -24,6 +30,11 @@ export interface ExportHeader {
   readonly notes: readonly string[];
 }
 
+/** A column's own name, as it is shown. */
+export function shownName(cell: string): string {
+  return cell.length <= SHOWN_CHARACTERS ? cell : `${cell.slice(0, SHOWN_CHARACTERS).toWellFormed()}…`;
+}
+
 function headerOf(column: ColumnName, shape: ExportShape): string {
   return shape.columns[column] ?? column;
 }
@@ -34,12 +45,13 @@ export function describeColumn(column: ColumnName, shape: ExportShape): string {
   return header === column ? column : `${column} ("${header}")`;
 }
 
-/** Problems `cvv_column`, `columns_duplicate`, `columns_missing`. */
+/** Problems `export_unreadable`, `cvv_column`, `columns_duplicate`, `columns_missing`. */
 export function readHeader(
   raw: readonly string[],
   shape: ExportShape,
   file: Pick<ExportHeader, "delimiter" | "hasByteOrderMark"> & { readonly path: string },
 ): ExportHeader {
+  refuseWide(raw, file.path);
   refuseCvv(raw, file.path);
   const isRejectsFile = REJECT_COLUMNS.every((name) => raw.includes(name));
   const given = isRejectsFile ? raw.map(restoreFormula) : raw;
@@ -63,18 +75,34 @@ export function readHeader(
   };
 }
 
+function refuseWide({ length }: readonly string[], path: string): void {
+  if (length <= MAX_COLUMNS) return;
+  throw new Problem(
+    "export_unreadable",
+    `${path}: its header names ${length} columns; at most ${MAX_COLUMNS} are read`,
+    {
+      hint: "Nothing of it was sent. Export only the columns that are needed.",
+    },
+  );
+}
+
 function refuseCvv(cells: readonly string[], path: string): void {
   const found = cells.filter(isCvvHeader);
   if (found.length === 0) return;
-  throw new Problem("cvv_column", `${path}: the column ${quoteAll(found)} holds card verification codes`, {
-    hint: "Nothing of it was sent. Card verification codes may never be kept after a payment: delete this file, and take the column out of the export.",
-  });
+  throw new Problem(
+    "cvv_column",
+    `${path}: the column ${listNames([...new Set(found)])} holds card verification codes`,
+    {
+      hint: "Nothing of it was sent. Card verification codes may never be kept after a payment: delete this file, and take the column out of the export.",
+    },
+  );
 }
 
 function refuseDuplicates(cells: readonly string[], path: string): void {
-  const twice = cells.filter((cell, at) => cell !== "" && cells.indexOf(cell) !== at);
+  const seen = new Set<string>();
+  const twice = cells.filter((cell) => cell !== "" && seen.size === seen.add(cell).size);
   if (twice.length === 0) return;
-  throw new Problem("columns_duplicate", `${path}: more than one column is named ${quoteAll(twice)}`, {
+  throw new Problem("columns_duplicate", `${path}: more than one column is named ${listNames([...new Set(twice)])}`, {
     hint: "Nothing of it was sent. Give every column of the export its own name.",
   });
 }
@@ -91,7 +119,7 @@ function refuseMissing(
   const free = cells.filter((cell) => cell !== "" && !taken.has(cell));
   const words = missing.map(({ name }) => {
     const nearest = findNearest(headerOf(name, shape), free) ?? findNearest(name, free);
-    return describeColumn(name, shape) + (nearest === undefined ? "" : `, nearest is "${nearest}"`);
+    return describeColumn(name, shape) + (nearest === undefined ? "" : `, nearest is "${shownName(nearest)}"`);
   });
   throw new Problem("columns_missing", `${path}: required columns are missing: ${words.join("; ")}`, {
     hint: 'Nothing of it was sent. Add them to the export, or say under columns: in the config what they are called there (our_name: "Their Header").',
@@ -102,8 +130,7 @@ function noteUnknown(cells: readonly string[], places: ReadonlyMap<ColumnName, n
   const known = new Set(places.values());
   const unknown = cells.filter((cell, at) => !known.has(at) && !(REJECT_COLUMNS as readonly string[]).includes(cell));
   if (unknown.length === 0) return [];
-  const words = unknown.map((cell) => (cell === "" ? "(without a name)" : `"${cell}"`));
-  return [`columns that are not used: ${words.join(", ")}`];
+  return [`columns that are not used: ${listNames(unknown)}`];
 }
 
 function noteMappedButAbsent(places: ReadonlyMap<ColumnName, number>, shape: ExportShape): string[] {
@@ -114,6 +141,8 @@ function noteMappedButAbsent(places: ReadonlyMap<ColumnName, number>, shape: Exp
   ];
 }
 
-function quoteAll(words: readonly string[]): string {
-  return [...new Set(words)].map((word) => `"${word}"`).join(", ");
+function listNames(names: readonly string[]): string {
+  const words = names.slice(0, SHOWN_NAMES).map((name) => (name === "" ? "(without a name)" : `"${shownName(name)}"`));
+  const left = names.length - words.length;
+  return left > 0 ? `${words.join(", ")} and ${left} more` : words.join(", ");
 }

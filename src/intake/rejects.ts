@@ -10,6 +10,8 @@ import { type ExportHeader, REJECT_COLUMNS } from "./header.ts";
 import type { RejectedRow } from "./row-reader.ts";
 
 const BUFFERED_ROWS = 500;
+/** A row may have a million. */
+const BUFFERED_CHARACTERS = 1024 * 1024;
 
 /**
  * Made (mode 0600) with the first row that is written; without one there is no file. Delimiter and byte order mark are the
@@ -20,6 +22,7 @@ export class RejectsFile {
   readonly path: string;
   #handle: FileHandle | undefined;
   #buffered: RejectedRow[] = [];
+  #bufferedCharacters = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -27,7 +30,9 @@ export class RejectsFile {
 
   async write(row: RejectedRow): Promise<void> {
     this.#buffered.push(row);
-    if (this.#buffered.length >= BUFFERED_ROWS) await this.#flush();
+    for (const cell of row.cells) this.#bufferedCharacters += cell.length;
+    const isFull = this.#buffered.length >= BUFFERED_ROWS || this.#bufferedCharacters >= BUFFERED_CHARACTERS;
+    if (isFull) await this.#flush();
   }
 
   /** Whole on the disk when it resolves. May be called again. */
@@ -47,17 +52,14 @@ export class RejectsFile {
     const [first] = rows;
     if (!first) return;
     this.#buffered = [];
+    this.#bufferedCharacters = 0;
     const { header } = first;
     const kept = [...header.cells.keys()].filter((at) => !isRejectColumn(header.cells[at] ?? ""));
-    const options: Options = { delimiter: header.delimiter };
+    // Bare commas in a file of semicolons would be taken for its delimiter when it comes back.
+    const options: Options = { delimiter: header.delimiter, quoted_match: /[,;\t]/ };
     await this.#guard(async () => {
       this.#handle ??= await this.#create(header, kept, options);
-      await this.#handle.writeFile(
-        stringify(
-          rows.map((row) => toRecord(row, kept)),
-          options,
-        ),
-      );
+      await this.#handle.writeFile(rows.map((row) => toText(row, kept, options)).join(""));
     });
   }
 
@@ -83,16 +85,17 @@ export class RejectsFile {
   }
 }
 
-function toRecord(row: RejectedRow, kept: readonly number[]): string[] {
+/** With its line end. */
+function toText(row: RejectedRow, kept: readonly number[], options: Options): string {
   const codes = [...new Set(row.problems.map(({ code }) => code))].join(" ");
   const message = row.problems.map((problem) => problem.message).join("; ");
+  // One that could not be split stands in the first of its columns.
+  const isSplit = row.cells.length === row.header.cells.length;
+  const cells = isSplit ? kept.map((at) => row.cells[at] ?? "") : row.cells;
   // The message begins with a column's name, and that is the export's.
-  return [
-    String(row.line),
-    codes,
-    neutraliseFormula(message),
-    ...kept.map((at) => neutraliseFormula(row.cells[at] ?? "")),
-  ];
+  const text = stringify([[String(row.line), codes, ...[message, ...cells].map(neutraliseFormula)]], options);
+  // Thousands of empty cells, one by one, would take longer than all the rest.
+  return `${text.slice(0, -1)}${row.header.delimiter.repeat(Math.max(0, kept.length - cells.length))}\n`;
 }
 
 function isRejectColumn(name: string): boolean {

@@ -12,7 +12,7 @@ import type { Dialect } from "./dialect.ts";
 import type { SeenIds } from "./duplicates.ts";
 import { fingerprintText } from "./fingerprint.ts";
 import { restoreFormula } from "./formula.ts";
-import { describeColumn, type ExportHeader } from "./header.ts";
+import { describeColumn, type ExportHeader, shownName } from "./header.ts";
 import { findCardNumbers, judgeRow, type RowFault, type RowRules } from "./judge-row.ts";
 import { parseRecords } from "./parse-records.ts";
 import { type FramedRecord, MAX_RECORD_BYTES } from "./record-framer.ts";
@@ -22,7 +22,7 @@ export interface RejectedRow extends RowPlace {
   readonly problems: readonly RowProblem[];
   /**
    * As many as the header has, as they were in the file, card numbers masked. A row that cannot be split into the
-   * header's columns has its whole text in the first (unless it is endless), and the others empty.
+   * header's columns has its whole text alone (nothing of an endless one): in a page of tiny rows, empty cells add up.
    */
   readonly cells: readonly string[];
   /** The same object for all rows of a file. */
@@ -64,7 +64,9 @@ export class RowReader {
     this.#dialect = dialect;
     this.#seen = seen;
     const ours = new Map([...header.places].map(([name, at]) => [at, name]));
-    this.#columnNames = header.cells.map((cell, at) => ours.get(at) ?? (cell === "" ? `column ${at + 1}` : cell));
+    this.#columnNames = header.cells.map(
+      (cell, at) => ours.get(at) ?? (cell === "" ? `column ${at + 1}` : shownName(cell)),
+    );
     const exempt = new Set(rules.policy.notCardNumbers);
     const isExempt = (at: number): boolean =>
       exempt.has(header.cells[at] ?? "") || exempt.has(this.#columnNames[at] ?? "");
@@ -121,8 +123,7 @@ export class RowReader {
       this.heldCardNumber ||= mayHoldCard;
       // Of an endless row only the start was kept, and a number cut in two could not be masked.
       const shown = record.damage === "size" ? "" : maskCardNumbers(text);
-      const cells = this.header.cells.map((_, at) => (at === 0 ? shown : ""));
-      return { result: this.#reject(place, [...(structural ? [structural] : []), ...encodingFaults, ...found], cells) };
+      return { result: this.#reject(place, [...(structural ? [structural] : []), ...encodingFaults, ...found], [shown]) };
     }
     const cells = this.header.isRejectsFile ? parsed.map(restoreFormula) : parsed;
     const cardFaults = mayHoldCard ? this.#findCardNumbers(cells) : [];

@@ -142,6 +142,21 @@ describe("sending it again", () => {
   });
 });
 
+describe("a rejects file that comes back", () => {
+  test("has the export's delimiter still, whatever stands in the names of its columns", async () => {
+    const text = toCsv([goodRow(1, { [`a${",".repeat(40)}`]: "x", amount: "0" })], ";");
+    const again = await readAll(await writeRejects(await readText(text)));
+    expect(again.rows).toBe(1);
+  });
+
+  test("loses no row that cannot be split", async () => {
+    const first = await readText(`${toCsv([goodRow(1)])}broken,row\n`);
+    const again = await readAll(await writeRejects(first));
+    const [row] = await readRejects(await writeRejects(again));
+    expect(Object.values(row ?? {}).join()).toContain("broken,row");
+  });
+});
+
 describe("formulas", () => {
   test("a column's name and a message that begins with it are not run either, and the name is known again", async () => {
     const columns = { customer_id: "=Customer", city: "@city", amount: "-amount" };
