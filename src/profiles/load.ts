@@ -26,7 +26,7 @@ export async function loadProfile(idOrPath: string): Promise<Profile> {
 export function parseProfile(text: string, file: string): Profile {
   refuseLongDocument("profile_invalid", file, text);
   const lines = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
   if (document.issues.length > 0) throw documentProblem("profile_invalid", file, document.issues);
   const read = profileSchema.safeParse(document.value, { error: wordIssue });

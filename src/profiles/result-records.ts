@@ -11,6 +11,8 @@ export type ResultRecord =
 
 /** A quoted cell may span this many lines; a quote that stays open longer was never meant to open one. */
 const MAX_RECORD_LINES = 100;
+/** Characters that it may span, for the same reason; no line of a result file is longer (check-results.ts). */
+const MAX_RECORD_LENGTH = 1024 * 1024;
 
 export class RecordReader {
   readonly #delimiter: string;
@@ -21,6 +23,7 @@ export class RecordReader {
   /** Lines of a record whose quote is still open, the first of them `openLine`. */
   #open: string[] = [];
   #openLine = 0;
+  #openLength = 0;
 
   constructor(delimiter: string) {
     this.#delimiter = delimiter;
@@ -66,20 +69,27 @@ export class RecordReader {
         return;
       }
       this.#openLine = number;
+      this.#openLength = 0;
     }
+    // Behind an open quote the line goes on within that cell: what it does to it shows without the lines before.
+    const within = this.#open.length === 0 ? line : `"${line}`;
     this.#open.push(line);
-    this.#tryToClose(records);
+    this.#openLength += line.length + 1;
+    this.#tryToClose(this.#parse(withoutReturn(within)), records);
   }
 
-  #tryToClose(records: ResultRecord[]): void {
-    const outcome = this.#parse(withoutReturn(this.#open.join("\n")));
-    if (typeof outcome !== "string") {
-      records.push({ line: this.#openLine, cells: outcome });
+  #tryToClose(outcome: readonly string[] | string, records: ResultRecord[]): void {
+    if (outcome === "open") {
+      const isEndless = this.#open.length >= MAX_RECORD_LINES || this.#openLength > MAX_RECORD_LENGTH;
+      if (isEndless) this.#giveUpFirst("a quote is opened and never closed", records);
+      return;
+    }
+    const whole = this.#open.length === 1 ? outcome : this.#parse(withoutReturn(this.#open.join("\n")));
+    if (typeof whole === "string") {
+      this.#giveUpFirst(whole, records);
+    } else {
+      records.push({ line: this.#openLine, cells: whole });
       this.#open = [];
-    } else if (outcome !== "open") {
-      this.#giveUpFirst(outcome, records);
-    } else if (this.#open.length >= MAX_RECORD_LINES) {
-      this.#giveUpFirst("a quote is opened and never closed", records);
     }
   }
 
