@@ -40,7 +40,7 @@ export function parseConfig(
 ): { readonly config: Omit<Config, "path" | "warnings">; readonly document: PlainDocument } {
   refuseLongDocument("config_invalid", file, text);
   const lines = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
   if (document.issues.length > 0) throw documentProblem("config_invalid", file, document.issues);
   return { config: buildConfig(document, file, env), document };

@@ -110,7 +110,8 @@ export interface PlainDocument {
 /** Tags and aliases that lead nowhere are issues too: the document is plain data or it is not read. */
 export function toPlainDocument(parsed: ParsedYaml, lineAt: (offset: number) => number): PlainDocument {
   const lineOf = lineFinder(parsed.contents, lineAt);
-  const messages = [...parsed.errors, ...parsed.warnings];
+  const ofYaml = [...parsed.errors, ...parsed.warnings];
+  const messages = ofYaml.length > 0 ? ofYaml : checkKeys(parsed.contents);
   const issues = messages.map(({ message, pos }) => notPlain(message, lineAt(pos[0])));
   if (issues.length > 0) return { value: undefined, lineOf, issues };
   try {
@@ -120,6 +121,31 @@ export function toPlainDocument(parsed: ParsedYaml, lineAt: (offset: number) => 
   } catch (error) {
     return { value: undefined, lineOf, issues: [notPlain(error instanceof Error ? error.message : "", 0)] };
   }
+}
+
+/**
+ * Plain names, each once in its map. The YAML library would compare each key with each, and turn one that is a list into text
+ * of its own, with a warning that shows it.
+ */
+function checkKeys(contents: unknown): YamlMessage[] {
+  const found: YamlMessage[] = [];
+  const nodes = [contents];
+  // It grows on the way: nesting as deep as the text is long must not overflow the stack.
+  for (const node of nodes) {
+    const seen = new Set<string>();
+    for (const item of itemsOf(node)) {
+      if (!isPair(item)) {
+        nodes.push(item);
+        continue;
+      }
+      const key = keyOf(item);
+      const at = offsetOf(item.key) ?? offsetOf(node) ?? 0;
+      if (key === undefined) found.push({ message: "a key must be plain text", pos: [at, at] });
+      else if (seen.size === seen.add(key).size) found.push({ message: "Map keys must be unique", pos: [at, at] });
+      nodes.push(item.value);
+    }
+  }
+  return found;
 }
 
 /** Schemas pass over such a key in silence. Throws for what holds itself, or is nested too deep to be walked. */
@@ -139,7 +165,7 @@ function notPlain(message: string, line: number): Issue {
   return { path: "", line, message: `is not plain YAML: ${message.replace(QUOTED_SOURCE, "")}` };
 }
 
-/** More than a hundred merchants need; the YAML library's work grows with the square of the keys. */
+/** More than a hundred merchants need. */
 const MAX_DOCUMENT_LENGTH = 128 * 1024;
 
 /** Problem `code` for a text that is too long to be one of these documents; before it is parsed. */
@@ -183,16 +209,26 @@ interface YamlPair {
  * is there.
  */
 function lineFinder(contents: unknown, lineAt: (offset: number) => number): (path: DocumentPath) => number {
+  const pairs = new Map<unknown, ReadonlyMap<string | undefined, YamlPair>>();
+  const pairsOf = (node: unknown): ReadonlyMap<string | undefined, YamlPair> => {
+    const known =
+      pairs.get(node) ??
+      new Map(
+        itemsOf(node)
+          .filter(isPair)
+          .map((pair) => [keyOf(pair), pair]),
+      );
+    pairs.set(node, known);
+    return known;
+  };
   return (path) => {
     let node = contents;
     let offset = offsetOf(node);
     for (const segment of path) {
-      const items = itemsOf(node);
-      const item = typeof segment === "number" ? items[segment] : items.find((pair) => keyOf(pair) === String(segment));
+      const item = typeof segment === "number" ? itemsOf(node)[segment] : pairsOf(node).get(String(segment));
       if (item === undefined) break;
-      const isPair = typeof segment !== "number";
-      offset = offsetOf(isPair ? (item as YamlPair).key : item) ?? offset;
-      node = isPair ? (item as YamlPair).value : item;
+      offset = offsetOf(isPair(item) ? item.key : item) ?? offset;
+      node = isPair(item) ? item.value : item;
     }
     return offset === undefined ? 0 : lineAt(offset);
   };
@@ -203,9 +239,14 @@ function itemsOf(node: unknown): readonly unknown[] {
   return Array.isArray(items) ? items : [];
 }
 
-function keyOf(pair: unknown): string | undefined {
-  const key = (pair as Partial<YamlPair>).key as { value?: unknown } | null | undefined;
-  return key?.value === undefined ? undefined : String(key.value);
+function isPair(item: unknown): item is YamlPair {
+  return typeof item === "object" && item !== null && "key" in item;
+}
+
+/** Undefined: a list, a map or an alias, and no name. */
+function keyOf({ key }: YamlPair): string | undefined {
+  const { value } = (key ?? { value: "" }) as { value?: unknown };
+  return value === undefined ? undefined : String(value ?? "");
 }
 
 function offsetOf(node: unknown): number | undefined {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import type { Problem } from "../../src/domain/problem.ts";
 import { issuesIn, loadText, merchant, PIN, rescueYaml } from "./documents.ts";
@@ -146,6 +146,24 @@ describe("issues", () => {
     expect(together.warnings.join()).toContain("merchants a, b read the same outbound folder");
     const apart = await loadText(folder, rescueYaml([merchant("a"), merchant("b")]));
     expect(apart.merchants.map(({ id }) => id)).toEqual(["a", "b"]);
+  });
+
+  test("a key that is no plain name is an issue, and no warning of the YAML library shows it", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockReturnValue(undefined);
+    onTestFinished(() => warned.mockRestore());
+    for (const key of ["? [hunter2]\n: 1", "? {a: hunter2}\n: 1", "a: &k hunter2\n*k : 1"]) {
+      const issues = await issuesOf(`version: 1\n${key}`);
+      expect(issues.join()).toMatch(/line [23]: is not plain YAML: a key must be plain text/);
+      expect(issues.join()).not.toContain("hunter2");
+    }
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  test("a key that is there twice is an issue in every map, in whatever form it is written", async () => {
+    expect(await issuesOf("version: 1\na: [{b: 1, 'b': 2}]\n1: x\n'1': y")).toEqual([
+      "  line 2: is not plain YAML: Map keys must be unique",
+      "  line 4: is not plain YAML: Map keys must be unique",
+    ]);
   });
 
   test("an empty, a damaged or a missing file is named", async () => {
