@@ -12,6 +12,21 @@ import { passStep } from "./steps.ts";
 /** Rows are short; one system call for each would cost more than encoding them. */
 const BUFFERED_BYTES = 256 * 1024;
 
+/** A name has 255 bytes at most, and ours have a time, an id and an ending besides. */
+const KEPT_NAME_BYTES = 150;
+
+/** Part of the name under which a file of others is kept here: its end where it is too long, and nothing that steers a terminal. */
+export function keptName(name: string): string {
+  const plain = name.replace(/[/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, "_");
+  const bytes = Buffer.from(plain);
+  if (bytes.length <= KEPT_NAME_BYTES) return plain;
+  // It may begin within a character.
+  return bytes
+    .subarray(-KEPT_NAME_BYTES)
+    .toString("utf8")
+    .replace(/^\uFFFD+/, "");
+}
+
 export interface HashedFile {
   readonly sizeBytes: number;
   readonly sha256: string;

@@ -9,6 +9,7 @@ import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts
 import { checkResultFile } from "../profiles/check-results.ts";
 import { isSafeRemoteName, matchesResultName } from "../profiles/names.ts";
 import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
+import { keptName } from "./archive.ts";
 import { OutboundClearing } from "./clear-collected.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { passStep } from "./steps.ts";
@@ -144,7 +145,7 @@ async function take(
   known: readonly ResultFileRecord[],
   clearing: OutboundClearing,
 ): Promise<CollectedFile> {
-  const archivePath = `archive/results/${context.uniqueId()}-${entry.name}`;
+  const archivePath = `archive/results/${context.uniqueId()}-${keptName(entry.name)}`;
   const remotePath = posix.join(context.merchant.outbound, entry.name);
   const { sizeBytes, modifiedAt, name } = entry;
   passStep("collect.download_begun");

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatCompactUtc } from "../domain/instant.ts";
 import { isProblem, Problem } from "../domain/problem.ts";
+import { keptName } from "./archive.ts";
 import type { PipelineContext } from "./context.ts";
 import { passStep } from "./steps.ts";
 import type { ExportMover } from "./submit.ts";
@@ -74,7 +75,7 @@ export function createInboxMover(context: PipelineContext): ExportMover {
     const target = join(
       inbox,
       folder,
-      `${formatCompactUtc(context.clock.wall())}-${context.uniqueId()}-${basename(file)}`,
+      `${formatCompactUtc(context.clock.wall())}-${context.uniqueId()}-${keptName(basename(file))}`,
     );
     passStep("inbox.move_begun");
     try {

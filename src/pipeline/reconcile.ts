@@ -11,6 +11,7 @@ import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
 import type { BatchFact, BatchRecord, BreakRecord, NewBreak, NewOutcome, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
 import { readResults } from "../profiles/decode.ts";
+import { keptName } from "./archive.ts";
 import { archiveBatches } from "./archive-batches.ts";
 import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeOverdue, closeUncertainty } from "./close-findings.ts";
@@ -128,7 +129,7 @@ async function archiveGiven(context: PipelineContext, paths: readonly string[]):
   for (const path of paths) {
     await checkReadable(path);
     const name = basename(path);
-    const archivePath = `archive/results/${context.uniqueId()}-${name}`;
+    const archivePath = `archive/results/${context.uniqueId()}-${keptName(name)}`;
     const copied = await context.archive.copyIn(path, archivePath);
     passStep("reconcile.given_archived");
     const known = (await context.ledger.resultFiles()).find((file) => file.sha256 === copied.sha256);

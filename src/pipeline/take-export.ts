@@ -9,7 +9,7 @@ import type { Problem } from "../domain/problem.ts";
 import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
 import type { BreakRecord, ClaimedRebill, NewAttempt, NewBreak } from "../ledger/ledger.ts";
-import type { ArchiveWriter } from "./archive.ts";
+import { type ArchiveWriter, keptName } from "./archive.ts";
 import { type ArchivedExport, readArchivedRows } from "./archived-rows.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { type ExportScreening, screenExport } from "./screen-export.ts";
@@ -44,7 +44,9 @@ export async function takeExport(context: PipelineContext, file: string, options
   const when = formatCompactUtc(context.clock.wall());
   const unique = context.uniqueId();
   const archivePath = `archive/exports/${when}-${unique}.csv`;
-  const rejectsPath = options.dryRun ? "" : archive.resolve(`rejects/${when}-${unique}-${basename(file)}.rejects.csv`);
+  const rejectsPath = options.dryRun
+    ? ""
+    : archive.resolve(`rejects/${when}-${unique}-${keptName(basename(file))}.rejects.csv`);
   const canonical = await archive.create(archivePath);
   const rejects = rejectsPath === "" ? undefined : new RejectsFile(rejectsPath);
   const places: Places = { rows: [], lines: [] };
