@@ -17,6 +17,7 @@ import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeOverdue, closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { KnownAttempts } from "./known-attempts.ts";
+import { MalformedRows } from "./malformed-rows.ts";
 import { passStep } from "./steps.ts";
 
 export interface Reconciliation {
@@ -176,14 +177,15 @@ async function applyFile(context: PipelineContext, file: ResultFileRecord): Prom
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
+    const malformed = new MalformedRows(context, file);
     for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
       const rows = lines.filter((line): line is ResultRow => !("malformed" in line));
-      const malformed = lines.filter((line) => "malformed" in line);
       counts.rows += lines.length;
-      const breaks = malformed.map(({ line, malformed: why }) => malformedBreak(context, file, line, why));
+      const breaks = lines.flatMap((line) => ("malformed" in line ? malformed.add(line.line, line.malformed) : []));
       await applyRows(context, file, rows, { counts, breaks, met });
       passStep("reconcile.rows_applied");
     }
+    await applyRows(context, file, [], { counts, breaks: malformed.rest(), met });
     if (file.applied === undefined) {
       const { rows, applied, repeated } = counts;
       await ledger.markApplied(file.resultFileId, { ...stamp(context), rows, applied, repeated });
@@ -282,18 +284,4 @@ async function settleBatch(
   });
   passStep("reconcile.batch_settled");
   known.setBatchState(batchId, state);
-}
-
-function malformedBreak(context: PipelineContext, file: ResultFileRecord, line: number, why: string): NewBreak {
-  return {
-    ...stamp(context),
-    code: "malformed_result",
-    fingerprint: `file ${file.sha256} line ${line}`,
-    orderId: "",
-    file: file.name,
-    line,
-    message: why,
-    attemptId: undefined,
-    batchId: undefined,
-  };
 }
