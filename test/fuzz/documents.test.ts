@@ -61,11 +61,11 @@ describe.each([
     expect(checkDocument(read, String(good))).toBe("");
   });
 
-  fuzz(`(${kind}) that was damaged anywhere is read or refused`, 300, damaged(good), (bytes) => {
+  fuzz(`(${kind}) that was damaged anywhere is read or refused`, 120, damaged(good), (bytes) => {
     checkDocument(read, String(bytes));
   });
 
-  fuzz(`(${kind}) of hostile keys and values is refused`, 300, anyDocument, (document) => {
+  fuzz(`(${kind}) of hostile keys and values is refused`, 100, anyDocument, (document) => {
     checkDocument(
       read,
       stringify({ version: 1, merchants: { acme: document }, results: document, [CANARY]: document }),
@@ -92,7 +92,7 @@ describe("a secret of the config", () => {
     .replace(/heartbeat_url: .*/, `heartbeat_url: https://${CANARY}.example.com/`)
     .replace(/on_problem: .*/, `on_problem: "curl ${CANARY}"`);
 
-  fuzz("is in no issue, however the file is damaged", 500, damaged(Buffer.from(text)), (bytes) => {
+  fuzz("is in no issue, however the file is damaged", 150, damaged(Buffer.from(text)), (bytes) => {
     const given = String(bytes);
     // As the name of a key it is shown: then nobody can know it for a secret.
     const isKey = new RegExp(`${CANARY}[^\\n]*:(\\s|$)|[?]\\s[^\\n]*${CANARY}`).test(given);

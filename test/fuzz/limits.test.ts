@@ -29,21 +29,19 @@ async function costMs(work: Work, text: string): Promise<number> {
   return (process.cpuUsage().user - before) / 1_000;
 }
 
-/** The lesser of two tries: other work of the machine only ever adds. */
-async function leastCostMs(work: Work, text: string): Promise<number> {
-  const costs: number[] = [];
-  for (let turn = 0; turn < 2; turn += 1) costs.push(await costMs(work, text));
-  return Math.min(...costs);
-}
-
 /** What is below so much is noise and start-up. */
 const NOISE_MS = 60;
 
+/** Other work of the machine only ever adds, so that the best of three tries counts. */
 async function expectLinear(work: Work, make: (size: number) => string, size: number): Promise<void> {
-  await work(make(Math.ceil(size / 10)));
-  const once = await leastCostMs(work, make(size));
-  const fourTimes = await leastCostMs(work, make(size * 4));
-  expect(fourTimes, `${once} ms, and four times as much: ${fourTimes} ms`).toBeLessThan(10 * Math.max(once, NOISE_MS));
+  const told: string[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    const once = await costMs(work, make(size));
+    const fourTimes = await costMs(work, make(size * 4));
+    if (fourTimes < 10 * Math.max(once, NOISE_MS)) return;
+    told.push(`${once} ms, and for four times as much ${fourTimes} ms`);
+  }
+  expect.fail(told.join("; "));
 }
 
 /** Counts, and keeps nothing. */
@@ -91,18 +89,18 @@ describe("costs no more than its size:", () => {
       20_000,
     ],
     ["a header of one name many times", takeExport, (n) => `${HEADER}${",same".repeat(n)}\n`, 20_000],
-    ["a row of many cells", takeExport, (n) => `${GOOD}${",".repeat(n)}\n`, 60_000],
-    ["tiny rows, one of them badly quoted", takeExport, (n) => `${HEADER}\na"b\n${"x\n".repeat(n)}`, 3_000],
-    ["rows that open a quote", takeExport, (n) => `${HEADER}\n${'a,"x\n'.repeat(n)}`, 1_500],
-    ["rows of quotes", takeExport, (n) => `${HEADER}\n${`${'""'.repeat(20)}\n`.repeat(n)}`, 800],
-    ["a line without an end", takeExport, (n) => `${GOOD}${"x".repeat(n)}`, 700_000],
+    ["a row of many cells", takeExport, (n) => `${GOOD}${",".repeat(n)}\n`, 30_000],
+    ["tiny rows, one of them badly quoted", takeExport, (n) => `${HEADER}\na"b\n${"x\n".repeat(n)}`, 1_500],
+    ["rows that open a quote", takeExport, (n) => `${HEADER}\n${'a,"x\n'.repeat(n)}`, 800],
+    ["rows of quotes", takeExport, (n) => `${HEADER}\n${`${'""'.repeat(20)}\n`.repeat(n)}`, 400],
+    ["a line without an end", takeExport, (n) => `${GOOD}${"x".repeat(n)}`, 400_000],
     ["an open quote without an end", takeExport, (n) => `${GOOD}"${"x\n".repeat(n)}`, 20_000],
-    ["a cell of digits and spaces", takeExport, (n) => `${GOOD}${"4111 1111 ".repeat(n)},,,,,,,,\n`, 3_000],
+    ["a cell of digits and spaces", takeExport, (n) => `${GOOD}${"4111 1111 ".repeat(n)},,,,,,,,\n`, 1_500],
     [
       "a result whose quote stays open for 100 lines",
       takeResults,
       (n) => `${RESULTS}${`"x\n${'a""b\n'.repeat(99)}`.repeat(n)}`,
-      2,
+      1,
     ],
     ["results that each open a quote", takeResults, (n) => `${RESULTS}${'"x\n'.repeat(n)}`, 300],
     [
