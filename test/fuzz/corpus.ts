@@ -5,6 +5,6 @@ import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("corpus", import.meta.url));
 
-export function corpusOf(kind: "exports" | "results" | "configs" | "profiles"): { name: string; bytes: Buffer }[] {
+export function corpusOf(kind: "exports" | "results" | "documents"): { name: string; bytes: Buffer }[] {
   return readdirSync(join(FOLDER, kind)).map((name) => ({ name, bytes: readFileSync(join(FOLDER, kind, name)) }));
 }

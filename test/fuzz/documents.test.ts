@@ -81,7 +81,7 @@ describe.each([
     },
   );
 
-  test.each(corpusOf(`${kind}s`))("$name of the corpus is read or refused", ({ bytes }) => {
+  test.each(corpusOf("documents"))("$name of the corpus is read or refused", ({ bytes }) => {
     checkDocument(read, String(bytes));
   });
 });
