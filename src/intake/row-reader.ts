@@ -123,7 +123,9 @@ export class RowReader {
       this.heldCardNumber ||= mayHoldCard;
       // Of an endless row only the start was kept, and a number cut in two could not be masked.
       const shown = record.damage === "size" ? "" : maskCardNumbers(text);
-      return { result: this.#reject(place, [...(structural ? [structural] : []), ...encodingFaults, ...found], [shown]) };
+      return {
+        result: this.#reject(place, [...(structural ? [structural] : []), ...encodingFaults, ...found], [shown]),
+      };
     }
     const cells = this.header.isRejectsFile ? parsed.map(restoreFormula) : parsed;
     const cardFaults = mayHoldCard ? this.#findCardNumbers(cells) : [];

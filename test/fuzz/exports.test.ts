@@ -8,7 +8,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { holdsCardNumber } from "../../src/domain/card-number.ts";
 import { isProblem } from "../../src/domain/problem.ts";
 import { canonicalHeader, canonicalRow, readCanonical } from "../../src/intake/canonical.ts";
-import { readRecords } from "../../src/intake/read-records.ts";
+import { openRecords, readRecords } from "../../src/intake/read-records.ts";
+import type { FramedRecord } from "../../src/intake/record-framer.ts";
 import { RejectsFile } from "../../src/intake/rejects.ts";
 import { goodRow, type ReadExport, readAll, toCsv } from "../intake/read-all.ts";
 import { corpusOf } from "./corpus.ts";
@@ -32,6 +33,7 @@ async function checkExport(bytes: Buffer): Promise<string[]> {
     expect(error.message.length).toBeLessThan(5_000);
     return [error.message, error.hint];
   }
+  expect(read).toEqual(await readAll(path, { intakePath: "truth" }));
   expect(read.rows).toBe(read.accepted + read.skipped + read.rejected);
   expect(read.acceptedRows).toHaveLength(read.accepted);
   const problems = read.rejectedRows.flatMap((row) => row.problems);
@@ -128,11 +130,11 @@ async function recordsOf(bytes: Buffer, sizes: readonly number[]): Promise<unkno
   };
   const records: unknown[] = [];
   try {
-    for await (const page of readRecords(chunks(), "export.csv")) {
-      records.push(
-        ...page.records.map((record) => ({ ...record, bytes: record.bytes.toString("latin1"), ...page.dialect })),
-      );
-    }
+    const opened = await openRecords(chunks(), "export.csv");
+    if (!opened) return records;
+    const show = (record: FramedRecord) => ({ ...record, bytes: record.bytes.toString("latin1"), ...opened.dialect });
+    records.push(show(opened.header));
+    for await (const page of readRecords(opened)) records.push(...page.map(show));
   } catch (error) {
     if (!isProblem(error, "export_unreadable")) throw error;
     records.push(error.message);

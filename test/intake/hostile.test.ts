@@ -3,11 +3,11 @@ import { goodRow, readText, toCsv } from "./read-all.ts";
 
 const names = (count: number): string => Array.from({ length: count }, (_, at) => `column${at}`).join();
 
-test("a header of a hundred thousand columns is refused, and says how many are read", async () => {
-  const text = `${toCsv([]).trim()},${names(100_000)}\n`;
+test("a header of eighty thousand columns is refused, and says how many are read", async () => {
+  const text = `${toCsv([]).trim()},${names(80_000)}\n`;
   await expect(readText(text)).rejects.toMatchObject({
     code: "export_unreadable",
-    message: expect.stringContaining("names 100009 columns; at most 1000 are read"),
+    message: expect.stringContaining("names 80009 columns; at most 1000 are read"),
   });
 });
 

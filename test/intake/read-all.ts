@@ -6,6 +6,7 @@ import { onTestFinished } from "vitest";
 import type { AcceptedPage } from "../../src/domain/accepted-page.ts";
 import { COLUMNS } from "../../src/domain/columns.ts";
 import { DAY_MS } from "../../src/domain/instant.ts";
+import type { IntakePath } from "../../src/domain/intake-path.ts";
 import type { ExportShape, Policy } from "../../src/domain/policy.ts";
 import type { AcceptedRow } from "../../src/domain/rebill.ts";
 import type { SkippedRow } from "../../src/domain/row-verdict.ts";
@@ -33,6 +34,7 @@ export interface Overrides {
   readonly policy?: Partial<Policy>;
   readonly now?: number;
   readonly maxAgeDays?: number;
+  readonly intakePath?: IntakePath;
 }
 
 export interface ReadExport extends ExportSummary {
@@ -51,6 +53,7 @@ export async function readAll(path: string, overrides: Overrides = {}): Promise<
     shape: { ...SHAPE, ...overrides.shape },
     policy: { ...POLICY, ...overrides.policy },
     now: overrides.now ?? NOW,
+    intakePath: overrides.intakePath,
     ...(overrides.maxAgeDays === undefined ? {} : { maxAgeDays: overrides.maxAgeDays }),
   };
   const summary = await readExport(path, options, {
