@@ -47,11 +47,10 @@ async function carryOut(
       return finish(context, drop, batch);
     case "commit":
       return commit(context, drop, batch);
+    // A name that is taken is burned by the upload, which looks at it once more.
     case "burn_name":
     case "upload":
-      if (decision.step === "burn_name") await burnName(context, batch);
-      // Recorded before our temporary file is removed: once it is gone, only this tells that it was us.
-      await record(context, batch, "archived", "the last try was abandoned");
+      if (!(await abandonTries(context, drop, batch, decision, "the last try was abandoned"))) return;
       return upload(context, drop, await currentBatch(context, batch.batchId));
     case "uncertain":
       if (batch.state !== "uncertain") await record(context, batch, "uncertain", decision.why);
@@ -60,8 +59,6 @@ async function carryOut(
 
 async function upload(context: PipelineContext, drop: RemoteDrop, archived: BatchRecord): Promise<void> {
   passStep("upload.begun");
-  await removeEarlierTries(context, drop, archived);
-  passStep("upload.earlier_tries_gone");
   if (await releaseIfTooLate(context, archived)) return;
   passStep("upload.still_fresh");
   checkStop(context);
@@ -77,7 +74,7 @@ async function upload(context: PipelineContext, drop: RemoteDrop, archived: Batc
     );
     await record(context, batch, "uploaded");
   } catch (error) {
-    if (await abandonTry(context, drop, batch, error)) return;
+    if (await hasBecomeUncertain(context, drop, batch, error)) return;
     throw error;
   }
   const uploaded = await currentBatch(context, batch.batchId);
@@ -89,10 +86,10 @@ async function upload(context: PipelineContext, drop: RemoteDrop, archived: Batc
 }
 
 /**
- * The server answered and refused (a full disk, a permission): our partial file should not stay there. True: the refusal
- * was that the file is gone, so that a server takes temporary names too, and the batch is `uncertain` now.
+ * The server answered and refused (a full disk, a permission): our partial file should not stay there. True: the file was
+ * gone before us, so that the server takes temporary names too, and the batch is `uncertain` now.
  */
-async function abandonTry(
+async function hasBecomeUncertain(
   context: PipelineContext,
   drop: RemoteDrop,
   batch: BatchRecord,
@@ -106,10 +103,45 @@ async function abandonTry(
     await record(context, batch, "uncertain", decision.why);
     return true;
   }
-  await record(context, batch, "archived", `try ${batch.tries} failed: ${error.message}`);
-  // The refusal is what the person must see; a removal that fails as well is made up for by the next try.
-  await removeEarlierTries(context, drop, current).catch(() => {});
-  return false;
+  if (decision.step !== "upload" && decision.step !== "burn_name") return false;
+  try {
+    return !(await abandonTries(context, drop, current, decision, `try ${batch.tries} failed: ${error.message}`));
+  } catch (removal) {
+    // The refusal is what the person must see; the next run removes what is still there.
+    if (!isProblem(removal, "remote_failed", "permission_denied", "remote_unreachable")) throw removal;
+    return false;
+  }
+}
+
+/**
+ * Back to `archived`, with nothing of ours left on the server. It is recorded only after an acknowledged removal: a file
+ * that was there at the last look and is gone before us may have been taken. False: the batch is `uncertain` for that.
+ * By their computed paths: a try whose creation was never acknowledged may have left a file as well, but an empty one.
+ */
+async function abandonTries(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  batch: BatchRecord,
+  { removeTemporary }: { readonly removeTemporary: boolean },
+  why: string,
+): Promise<boolean> {
+  const { commit, ignoresTemporaryNames } = context.profile.delivery;
+  let isOurs = !removeTemporary || ignoresTemporaryNames;
+  for (const event of commit === "direct" ? [] : await context.ledger.batchEvents(batch.batchId)) {
+    if (event.state !== "uploading") continue;
+    const path = temporaryPathOf(context, event.name, event.try);
+    const removed = await drop.remove(path);
+    passStep("abandon.try_removed");
+    if (removed && path === batch.temporary?.path) isOurs = true;
+  }
+  passStep("abandon.tries_gone");
+  await record(
+    context,
+    batch,
+    isOurs ? "archived" : "uncertain",
+    isOurs ? why : "our temporary file vanished before we could remove it, and the provider may have taken it",
+  );
+  return isOurs;
 }
 
 /**
@@ -187,16 +219,6 @@ async function finish(context: PipelineContext, drop: RemoteDrop, batch: BatchRe
     passStep("finish.trigger_created");
   }
   await record(context, batch, "delivered");
-}
-
-/** By their computed paths: a try whose creation was never acknowledged may have left a file as well. */
-async function removeEarlierTries(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<void> {
-  if (batch.tries === 0 || context.profile.delivery.commit === "direct") return;
-  for (const event of await context.ledger.batchEvents(batch.batchId)) {
-    if (event.state !== "uploading") continue;
-    await drop.remove(temporaryPathOf(context, event.name, event.try));
-    passStep("upload.earlier_try_removed");
-  }
 }
 
 async function withFreeName(context: PipelineContext, drop: RemoteDrop, batch: BatchRecord): Promise<BatchRecord> {

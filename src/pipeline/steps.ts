@@ -46,8 +46,6 @@ export const STEPS = [
   "batch.uncertain",
 
   "upload.begun",
-  "upload.earlier_try_removed",
-  "upload.earlier_tries_gone",
   "upload.still_fresh",
   "upload.name_free",
   "upload.created",
@@ -61,6 +59,10 @@ export const STEPS = [
   "commit.renamed",
   "commit.refused",
   "commit.looked_after_refusal",
+
+  /** Until the next `batch.archived` only this process knows that it was us who removed them. */
+  "abandon.try_removed",
+  "abandon.tries_gone",
 
   "finish.begun",
   "finish.trigger_created",

@@ -219,10 +219,8 @@ class MemoryRemoteDrop implements RemoteDrop {
     await this.request("close", absolute(path), () => this.#server.complete(absolute(path)));
   }
 
-  remove(path: string): Promise<void> {
-    return this.request("remove", absolute(path), () => {
-      this.#server.files.delete(absolute(path));
-    });
+  remove(path: string): Promise<boolean> {
+    return this.request("remove", absolute(path), () => this.#server.files.delete(absolute(path)));
   }
 
   async close(): Promise<void> {

@@ -137,10 +137,11 @@ class SftpDrop implements RemoteDrop {
     });
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#run(changing(`remove ${path}`), undefined, (ask) =>
-      ask<void>((answer) => this.#connection.sftp.unlink(path, answer)).catch(noSuchFile),
-    );
+  async remove(path: string): Promise<boolean> {
+    return this.#run(changing(`remove ${path}`), undefined, async (ask) => {
+      const removed = ask<void>((answer) => this.#connection.sftp.unlink(path, answer)).then(() => true);
+      return (await removed.catch(noSuchFile)) ?? false;
+    });
   }
 
   close(): Promise<void> {

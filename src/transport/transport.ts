@@ -84,8 +84,11 @@ export interface RemoteDrop {
   /** Creates a new empty file exclusively (a trigger file). */
   createEmpty(path: string): Promise<void>;
 
-  /** Only ever for our own temporary files and for collected results whose profile says so. A missing file is fine. */
-  remove(path: string): Promise<void>;
+  /**
+   * Only ever for our own temporary files and for collected results whose profile says so. A missing file is fine.
+   * Resolves with whether there was one: true is the proof that nobody else took it.
+   */
+  remove(path: string): Promise<boolean>;
 
   /** What the server is, for `doctor` and notes: never secret. */
   readonly about: RemoteAbout;

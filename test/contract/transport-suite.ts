@@ -172,11 +172,11 @@ export function describeTransport(name: string, start: () => Promise<TransportFi
       expect((await fixture.read(inbound("a.trigger")))?.length).toBe(0);
     });
 
-    it("removes a file, and does not mind that it is gone", async () => {
+    it("removes a file, does not mind that it is gone, and tells the one from the other", async () => {
       await fixture.put(inbound("a.part"), Buffer.from("ours"));
-      await drop.remove(inbound("a.part"));
+      expect(await drop.remove(inbound("a.part"))).toBe(true);
       expect(await fixture.read(inbound("a.part"))).toBeUndefined();
-      await drop.remove(inbound("a.part"));
+      expect(await drop.remove(inbound("a.part"))).toBe(false);
     });
 
     it("names a missing folder as what it is", async () => {
