@@ -14,6 +14,7 @@ import { openSqliteLedger } from "../ledger/sqlite/open.ts";
 import { Archive } from "../pipeline/archive.ts";
 import type { PipelineContext } from "../pipeline/context.ts";
 import { RemoteSession } from "../pipeline/session.ts";
+import { sweepArchive } from "../pipeline/sweep-archive.ts";
 import { loadProfile } from "../profiles/load.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { createSftpTransport } from "../transport/sftp.ts";
@@ -111,6 +112,8 @@ export interface RunOptions {
   readonly maxAgeDays?: number | undefined;
   /** Only looks: no lock is taken and no run recorded. */
   readonly dryRun?: boolean;
+  /** The lock is needed, but nothing is changed, not even what killed runs left behind. */
+  readonly looksOnly?: boolean;
 }
 
 /** What a verb made of a merchant, and how the run's record is closed. */
@@ -133,6 +136,7 @@ export async function withPipeline<T>(
     if (options.dryRun) return work(pipeline, open);
     await open.ledger.acquireLock(options.command);
     try {
+      if (!options.looksOnly) await sweepArchive(open);
       return await recordRun(context, open.ledger, options.command, () => work(pipeline, open));
     } finally {
       await remote.close();

@@ -9,6 +9,9 @@ import { basename, dirname, join } from "node:path";
 import { Problem } from "../domain/problem.ts";
 import { passStep } from "./steps.ts";
 
+/** What is still being written; a run that was killed leaves it behind (sweep-archive.ts). */
+export const PART = ".part";
+
 /** Rows are short; one system call for each would cost more than encoding them. */
 const BUFFERED_BYTES = 256 * 1024;
 
@@ -54,7 +57,7 @@ export class Archive {
   /** A new file that is written in pieces and then either kept (fsynced, under its name) or thrown away. */
   async create(archivePath: string): Promise<ArchiveWriter> {
     const path = this.resolve(archivePath);
-    const temporary = `${path}.part`;
+    const temporary = `${path}${PART}`;
     const handle = await guardDisk(`write ${archivePath}`, async () => {
       // A part of an earlier run that was killed: nothing refers to it.
       await rm(temporary, { force: true });
@@ -66,12 +69,22 @@ export class Archive {
   async copyIn(source: string, archivePath: string): Promise<HashedFile> {
     const path = this.resolve(archivePath);
     return guardDisk(`copy ${basename(source)} into the archive`, async () => {
-      await copyFile(source, `${path}.part`);
+      await copyFile(source, `${path}${PART}`);
       passStep("archive.copied");
-      await syncFile(`${path}.part`);
-      await rename(`${path}.part`, path);
+      await syncFile(`${path}${PART}`);
+      await rename(`${path}${PART}`, path);
       await syncFolder(dirname(path));
       return hashFile(path);
+    });
+  }
+
+  /** A whole file that was written and fsynced under the part's name gets its own. */
+  async keepPart(archivePath: string): Promise<void> {
+    const path = this.resolve(archivePath);
+    await guardDisk(`keep ${basename(path)}`, async () => {
+      await rename(`${path}${PART}`, path);
+      passStep("archive.renamed");
+      await syncFolder(dirname(path));
     });
   }
 

@@ -9,7 +9,7 @@ import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts
 import { checkResultFile } from "../profiles/check-results.ts";
 import { isSafeRemoteName, matchesResultName } from "../profiles/names.ts";
 import type { RemoteDrop, RemoteEntry } from "../transport/transport.ts";
-import { keptName } from "./archive.ts";
+import { keptName, PART } from "./archive.ts";
 import { OutboundClearing } from "./clear-collected.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { passStep } from "./steps.ts";
@@ -146,34 +146,36 @@ async function take(
   clearing: OutboundClearing,
 ): Promise<CollectedFile> {
   const archivePath = `archive/results/${context.uniqueId()}-${keptName(entry.name)}`;
+  const partPath = `${archivePath}${PART}`;
   const remotePath = posix.join(context.merchant.outbound, entry.name);
   const { sizeBytes, modifiedAt, name } = entry;
   passStep("collect.download_begun");
   let sha256: string;
   try {
-    const read = await drop.download(remotePath, context.archive.resolve(archivePath));
+    const read = await drop.download(remotePath, context.archive.resolve(partPath));
     passStep("collect.downloaded");
     sha256 = read.sha256;
     if (read.sizeBytes !== sizeBytes) {
-      await context.archive.remove(archivePath);
+      await context.archive.remove(partPath);
       return notReady(entry, `it was listed with ${sizeBytes} bytes, but ${read.sizeBytes} came`);
     }
   } catch (error) {
     if (!isProblem(error, "permission_denied", "remote_failed", "remote_folder_missing")) throw error;
-    await context.archive.remove(archivePath);
+    await context.archive.remove(partPath);
     return notReady(entry, error.message);
   }
   const sameBytes = known.some((file) => file.name === name && file.sha256 === sha256);
-  const verdict = await checkResultFile(context.profile, context.archive.resolve(archivePath));
+  const verdict = await checkResultFile(context.profile, context.archive.resolve(partPath));
   passStep("collect.checked");
   const reason = verdict === "complete" ? "" : "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
   if (verdict !== "complete" && "incomplete" in verdict && !(await hasRested(context, entry, verdict))) {
-    await context.archive.remove(archivePath);
+    await context.archive.remove(partPath);
     passStep("collect.discarded");
     await recordStuck(context, entry, reason);
     return notReady(entry, reason);
   }
   const state = verdict !== "complete" && "notResults" in verdict ? "quarantined" : "collected";
+  await context.archive.keepPart(archivePath);
   await context.ledger.transaction(async () => {
     const file = {
       ...stamp(context),

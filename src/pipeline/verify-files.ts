@@ -41,7 +41,7 @@ export async function checkFiles(context: PipelineContext, damages: Damages, not
   return { count: recorded.length, sizeBytes, whole };
 }
 
-async function recordedFiles(ledger: Ledger): Promise<RecordedFile[]> {
+export async function recordedFiles(ledger: Ledger): Promise<RecordedFile[]> {
   const [exports, batches, results] = [await ledger.exports(), await ledger.batches("all"), await ledger.resultFiles()];
   return [
     ...exports.map(({ archivePath, archived }) => ({ path: archivePath, bytes: archived })),

@@ -55,6 +55,7 @@ export async function checkPromises(world: World, last: RescueResult, expectedSt
   checkMoney(world, document?.["report"]);
   await checkInbox(world);
   checkOutbound(world);
+  await checkArchive(world);
 }
 
 /** Orders in the files that the provider has or can see. */
@@ -239,6 +240,12 @@ async function checkInbox(world: World): Promise<void> {
   const names = existsSync(kept) ? await readdir(kept) : [];
   const moved = await Promise.all(names.map(async (name) => sha256Of(await readFile(join(kept, name)))));
   deepStrictEqual(moved.toSorted(), [...world.exports.keys()].toSorted(), "processed/ holds each export once, exactly");
+}
+
+async function checkArchive(world: World): Promise<void> {
+  const names = await readdir(join(world.data, "archive"), { recursive: true });
+  const left = names.filter((name) => name.endsWith(".part"));
+  deepStrictEqual(left, [], "what killed runs left half written in the archive is removed");
 }
 
 /** Left alone, or moved if the profile says so, but only what was collected. */

@@ -135,6 +135,11 @@ export class GuardedArchive extends Archive {
     return super.copyIn(source, archivePath);
   }
 
+  override async keepPart(archivePath: string): Promise<void> {
+    this.#gate.passDisk(`keep ${archivePath}`);
+    return super.keepPart(archivePath);
+  }
+
   override async remove(archivePath: string): Promise<void> {
     this.#gate.pass();
     return super.remove(archivePath);

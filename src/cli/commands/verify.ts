@@ -52,10 +52,16 @@ async function verifyMerchant(
   // Opening would make a new one, and nothing would be missing from that.
   if (!existsSync(join(folder, "ledger.db"))) return holdsFiles(join(folder, "archive")) ? LEDGER_GONE : NOTHING_THERE;
   try {
-    const { value } = await withPipeline(context, config, merchant, { command: "verify" }, async (pipeline) => {
-      const found = await verify(pipeline, (work) => withReplica(context, merchant, work));
-      return { status: statusOf(found), value: found };
-    });
+    const { value } = await withPipeline(
+      context,
+      config,
+      merchant,
+      { command: "verify", looksOnly: true },
+      async (pipeline) => {
+        const found = await verify(pipeline, (work) => withReplica(context, merchant, work));
+        return { status: statusOf(found), value: found };
+      },
+    );
     return value;
   } catch (error) {
     if (!isProblem(error, "ledger_damaged")) throw error;
