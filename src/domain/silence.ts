@@ -47,16 +47,24 @@ const RESULT_GRACE_MS = HOUR_MS;
 /** The commands that send a night's declines. `watch` has to record a run for each of its rounds. */
 const SENDING_COMMANDS: readonly string[] = ["run", "watch", "submit"];
 
-/** All findings of silence, in pages, because a whole month may be overdue. */
-export async function* findSilence(facts: SilenceFacts, now: Instant): AsyncGenerator<FoundBreak[]> {
+/** A result file that was missed once and came later: which finding that answers, and when the file was collected. */
+export interface LateFile {
+  readonly fingerprint: string;
+  readonly at: Instant;
+}
+
+/** All findings of silence, in pages, because a whole month may be overdue. Returns what has been answered since. */
+export async function* findSilence(facts: SilenceFacts, now: Instant): AsyncGenerator<FoundBreak[], LateFile[]> {
   const slots = new ResultSlots(facts, now);
   for await (const page of facts.attempts) {
     slots.addPending(page);
     const overdue = page.flatMap((attempt) => overdueBreak(attempt, now, facts.window) ?? []);
     if (overdue.length > 0) yield overdue;
   }
-  const rest = [...slots.missing(facts.collections), ...missedNights(facts, now), ...uncertainBatches(facts.batches)];
+  const { missing, late } = slots.judge(facts.collections);
+  const rest = [...missing, ...missedNights(facts, now), ...uncertainBatches(facts.batches)];
   if (rest.length > 0) yield rest;
+  return late;
 }
 
 /** Which finding this is, whenever and wherever it is met again. */
@@ -131,7 +139,7 @@ class ResultSlots {
     this.#slots = [...new Set(times)].sort((a, b) => a - b).map((at) => ({ at, pending: 0 }));
   }
 
-  /** `pending` holds differences between neighbours until `missing` sums them: a million rebills touch two slots each. */
+  /** `pending` holds differences between neighbours until `judge` sums them: a million rebills touch two slots each. */
   addPending(attempts: readonly SilentAttempt[]): void {
     if (this.#slots.length === 0) return;
     for (const attempt of attempts) {
@@ -149,24 +157,33 @@ class ResultSlots {
 
   /**
    * A slot has its file if one was collected between the slot and the first listing that came at least an hour after it.
-   * Each file serves one slot, the earliest first, so two slots before one listing need two files.
+   * Each file serves one slot, the earliest first, so two slots before one listing need two files. What no slot in its time
+   * needs, or may still need, serves one that went without: it came late.
    */
-  missing(collections: SilenceFacts["collections"]): FoundBreak[] {
+  judge(collections: SilenceFacts["collections"]): { readonly missing: FoundBreak[]; readonly late: LateFile[] } {
     const listings = collections.toSorted((a, b) => a.at - b.at).map(({ at, collected }) => ({ at, left: collected }));
-    const missing: FoundBreak[] = [];
+    const without: { readonly due: Instant; readonly lookedAt: Instant }[] = [];
     let pending = 0;
     let next = 0;
     for (const slot of this.#slots) {
       pending += slot.pending;
       while ((listings[next]?.at ?? slot.at) < slot.at) next += 1;
       const last = listings.findIndex((listing, index) => index >= next && listing.at >= slot.at + RESULT_GRACE_MS);
+      if (pending === 0) continue;
       const judged = listings[last];
-      if (pending === 0 || judged === undefined) continue;
-      const file = listings.slice(next, last + 1).find((listing) => listing.left > 0);
+      const file = listings.slice(next, judged && last + 1).find((listing) => listing.left > 0);
       if (file) file.left -= 1;
-      else missing.push(missingFile(slot.at, judged.at));
+      else if (judged) without.push({ due: slot.at, lookedAt: judged.at });
     }
-    return missing;
+    const missing: FoundBreak[] = [];
+    const late: LateFile[] = [];
+    for (const { due, lookedAt } of without) {
+      const file = listings.find((listing) => listing.at > lookedAt && listing.left > 0);
+      if (file) file.left -= 1;
+      if (file) late.push({ fingerprint: slotFingerprint(due), at: file.at });
+      else missing.push(missingFile(due, lookedAt));
+    }
+    return { missing, late };
   }
 
   /** Index of the first slot at or after the instant. */
@@ -184,7 +201,11 @@ class ResultSlots {
 
 function missingFile(due: Instant, lookedAt: Instant): FoundBreak {
   const message = `no result file for ${formatInstant(due)} when the outbound folder was listed ${formatInstant(lookedAt)}`;
-  return silence("result_file_missing", `slot ${formatInstant(due)}`, message);
+  return silence("result_file_missing", slotFingerprint(due), message);
+}
+
+function slotFingerprint(due: Instant): string {
+  return `slot ${formatInstant(due)}`;
 }
 
 function silence(code: Break["code"], fingerprint: string, message: string): FoundBreak {

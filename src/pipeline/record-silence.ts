@@ -1,10 +1,11 @@
 /** Findings of silence become breaks in the ledger, so that each has a number and can be settled. */
 import { findSilence } from "../domain/silence.ts";
 import type { AttemptRecord, BreakRecord } from "../ledger/ledger.ts";
+import { closeMissingFiles } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { passStep } from "./steps.ts";
 
-/** Resolves with those that are new. */
+/** Resolves with those that are new; those that a late file has answered are closed. */
 export async function recordSilence(context: PipelineContext): Promise<BreakRecord[]> {
   const { ledger, merchant, profile } = context;
   // Only these two rules look at single rebills; a year of them is not read for nothing.
@@ -19,9 +20,12 @@ export async function recordSilence(context: PipelineContext): Promise<BreakReco
     expectRunBy: merchant.expectRunBy,
   };
   const recorded: BreakRecord[] = [];
-  for await (const page of findSilence(facts, context.clock.now())) {
-    recorded.push(...(await ledger.recordBreaks(page.map((found) => ({ ...found, ...stamp(context) })))));
+  const silence = findSilence(facts, context.clock.now());
+  let page = await silence.next();
+  for (; !page.done; page = await silence.next()) {
+    recorded.push(...(await ledger.recordBreaks(page.value.map((found) => ({ ...found, ...stamp(context) })))));
   }
+  await closeMissingFiles(context, page.value);
   passStep("silence.recorded");
   return recorded;
 }

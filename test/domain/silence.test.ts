@@ -22,6 +22,12 @@ async function find(facts: Partial<SilenceFacts>, now: string) {
   for await (const page of findSilence({ ...NOTHING, ...facts }, at(now))) found.push(...page);
   return found;
 }
+async function answers(facts: Partial<SilenceFacts>, now: string) {
+  const silence = findSilence({ ...NOTHING, ...facts }, at(now));
+  let page = await silence.next();
+  while (!page.done) page = await silence.next();
+  return page.value;
+}
 const keys = async (facts: Partial<SilenceFacts>, now: string) => (await find(facts, now)).map(breakKey);
 
 function attempt(outcomes: [OutcomeStatus, string][] = [], changes: Partial<SilentAttempt> = {}): SilentAttempt {
@@ -186,9 +192,30 @@ describe("result_file_missing", () => {
     );
   });
 
-  test("a file that comes too late leaves the finding and is not counted for a slot before it", async () => {
+  test("a file that comes late answers the finding, and says when it was collected", async () => {
     const facts = { ...pending, collections: listings(["2026-11-02T16:30:00Z", 0], ["2026-11-02T23:30:00Z", 2]) };
-    expect(await keys(facts, "2026-11-03T00:00:00Z")).toEqual(missing("2026-11-02T15:00:00Z"));
+    expect(await keys(facts, "2026-11-03T00:00:00Z")).toEqual([]);
+    expect(await answers(facts, "2026-11-03T00:00:00Z")).toEqual([
+      { fingerprint: "slot 2026-11-02T15:00:00Z", at: at("2026-11-02T23:30:00Z") },
+    ]);
+  });
+
+  test("a file that another slot needs, or may still need, answers no earlier one", async () => {
+    const judged = { ...pending, collections: listings(["2026-11-02T16:30:00Z", 0], ["2026-11-02T23:30:00Z", 1]) };
+    expect(await keys(judged, "2026-11-03T00:00:00Z")).toEqual(missing("2026-11-02T15:00:00Z"));
+    // Ten past ten: the file is either the late one or the one of ten o'clock, which nobody misses yet.
+    const open = { ...pending, collections: listings(["2026-11-02T16:30:00Z", 0], ["2026-11-02T22:10:00Z", 1]) };
+    expect(await keys(open, "2026-11-02T22:10:00Z")).toEqual(missing("2026-11-02T15:00:00Z"));
+    expect(await answers(open, "2026-11-02T22:10:00Z")).toEqual([]);
+  });
+
+  test("late files answer the missing slots one each, the earliest first", async () => {
+    const looks = listings(["2026-11-02T16:30:00Z", 0], ["2026-11-02T23:30:00Z", 0], ["2026-11-03T08:00:00Z", 1]);
+    const facts = { ...pending, collections: looks };
+    expect(await keys(facts, "2026-11-03T09:00:00Z")).toEqual(missing("2026-11-02T22:00:00Z"));
+    expect(await answers(facts, "2026-11-03T09:00:00Z")).toEqual([
+      { fingerprint: "slot 2026-11-02T15:00:00Z", at: at("2026-11-03T08:00:00Z") },
+    ]);
   });
 
   test("nothing is due before the first delivery, nor when nothing was pending any more", async () => {

@@ -107,6 +107,21 @@ describe.skipIf(missing !== undefined)("result files", () => {
     expect(nextDay.report.breaks_by_code).toMatchObject({ night_missed: 2, result_file_missing: 2 });
   });
 
+  test("a result file that was due and comes late closes its finding by itself", async () => {
+    const merchant = await shared.make({ acme: { results_due: ["15:00Z"] } });
+    await merchant.writeExport("a.csv", exportOf([{ order: "o-1" }]));
+    await nextRun(merchant, "--as-of", "2026-11-20T06:00:00Z");
+    const missed = await nextRun(merchant, "--as-of", "2026-11-21T06:00:00Z");
+    await merchant.writeResults("late.csv", resultsOf([{ order: "o-1", status: "PENDING" }]));
+
+    const came = await nextRun(merchant, "--as-of", "2026-11-21T09:00:00Z");
+
+    expect(missed).toMatchObject({ status: 3, report: { breaks_by_code: { result_file_missing: 1 } } });
+    expect(came).toMatchObject({ status: 0, report: { breaks_by_code: {} } });
+    const { settled } = (await merchant.rescue(["breaks", "--json"])).documents[0] ?? {};
+    expect(settled).toMatchObject([{ reason: "it came late: a result file was collected 2026-11-21T09:00:00Z" }]);
+  });
+
   test("a file that is no result file is refused where it was given: 2, and nothing is applied", async () => {
     const merchant = await sentFive(shared);
     const refused = await apply(merchant, "x.csv", "who,knows\n1,2\n");
