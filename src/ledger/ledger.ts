@@ -71,6 +71,7 @@ export interface RunRecord extends Stamp {
 export interface ExportBook {
   /** As it was taken last: the same bytes may be taken again, when rows of it were too old the first time. */
   findExport(sha256: string): Promise<ExportRecord | undefined>;
+  findExportById(exportId: number): Promise<ExportRecord | undefined>;
   /** Every export taken, oldest first. */
   exports(): Promise<ExportRecord[]>;
   recordExport(taken: NewExport): Promise<number>;

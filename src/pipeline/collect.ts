@@ -3,7 +3,7 @@
  * name, size and time and its structure is complete; half-written or unreadable means "not yet", never "empty".
  */
 import { posix } from "node:path";
-import { DAY_MS, type DurationMs, SECOND_MS } from "../domain/instant.ts";
+import { DAY_MS, type DurationMs, type Instant, SECOND_MS } from "../domain/instant.ts";
 import { isProblem } from "../domain/problem.ts";
 import type { NewBreak, RemoteLook, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
@@ -48,9 +48,12 @@ export async function collect(context: PipelineContext): Promise<Collection> {
         files.push({ name: entry.name, sizeBytes: entry.sizeBytes, sha256: twin.sha256, state: "seen", reason: "" });
       else candidates.push(entry);
     }
-    for (const entry of await withoutUnstable(context, drop, candidates, files)) {
+    const stable = await withoutUnstable(context, drop, candidates, files);
+    const looks = stable.length === 0 ? [] : await context.ledger.looks();
+    const firstSeen = new Map(looks.map((look) => [lookKey(look), look.firstSeenAt]));
+    for (const entry of stable) {
       checkStop(context);
-      files.push(await take(context, drop, entry, known, clearing));
+      files.push(await take(context, drop, entry, { known, firstSeen, clearing }));
     }
     const collected = files.filter((file) => file.state === "collected").length;
     await context.ledger.recordCollection({ ...stamp(context), found: entries.length, collected });
@@ -121,6 +124,11 @@ async function withoutUnstable(
   return stable.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** A file as it looked; with another size or time it is another one. */
+function lookKey({ name, sizeBytes, modifiedAt }: Pick<RemoteLook, "name" | "sizeBytes" | "modifiedAt">): string {
+  return `${sizeBytes} ${modifiedAt} ${name}`;
+}
+
 function isUnchanged(
   look: Pick<RemoteLook, "sizeBytes" | "modifiedAt">,
   entry: Pick<RemoteEntry, "sizeBytes" | "modifiedAt">,
@@ -137,13 +145,20 @@ function notReady(entry: RemoteEntry, reason: string): CollectedFile {
   return { name: entry.name, sizeBytes: entry.sizeBytes, sha256: "", state: "not_ready", reason };
 }
 
+/** What one look into the folder knows beforehand. */
+interface Round {
+  readonly known: readonly ResultFileRecord[];
+  /** By `lookKey`: since when each file has been seen unchanged. */
+  readonly firstSeen: ReadonlyMap<string, Instant>;
+  readonly clearing: OutboundClearing;
+}
+
 /** Read once, into the archive; recorded; and only then, if the profile says so, moved or deleted on the server. */
 async function take(
   context: PipelineContext,
   drop: RemoteDrop,
   entry: RemoteEntry,
-  known: readonly ResultFileRecord[],
-  clearing: OutboundClearing,
+  { known, firstSeen, clearing }: Round,
 ): Promise<CollectedFile> {
   const archivePath = `archive/results/${context.uniqueId()}-${keptName(entry.name)}`;
   const partPath = `${archivePath}${PART}`;
@@ -168,10 +183,11 @@ async function take(
   const verdict = await checkResultFile(context.profile, context.archive.resolve(partPath));
   passStep("collect.checked");
   const reason = verdict === "complete" ? "" : "incomplete" in verdict ? verdict.incomplete : verdict.notResults;
-  if (verdict !== "complete" && "incomplete" in verdict && !(await hasRested(context, entry, verdict))) {
+  const restedMs = context.clock.wall() - (firstSeen.get(lookKey(entry)) ?? context.clock.wall());
+  if (verdict !== "complete" && "incomplete" in verdict && !hasRested(restedMs, verdict)) {
     await context.archive.remove(partPath);
     passStep("collect.discarded");
-    await recordStuck(context, entry, reason);
+    if (restedMs >= STUCK_AFTER_MS) await recordStuck(context, entry, reason);
     return notReady(entry, reason);
   }
   const state = verdict !== "complete" && "notResults" in verdict ? "quarantined" : "collected";
@@ -201,26 +217,15 @@ async function take(
 
 /** Waiting for what nobody writes any more would be silence: after a day it is a finding, and still not taken. */
 async function recordStuck(context: PipelineContext, entry: RemoteEntry, reason: string): Promise<void> {
-  if ((await restedMs(context, entry)) < STUCK_AFTER_MS) return;
   const { name, sizeBytes, modifiedAt } = entry;
   const message = `it is unfinished (${reason}) and has not changed for a day`;
   const fingerprint = `unfinished ${name} ${sizeBytes} ${modifiedAt}`;
   await context.ledger.recordBreaks([{ ...fileBreak(context, name, message), fingerprint }]);
 }
 
-/** How long it has been seen unchanged. */
-async function restedMs(context: PipelineContext, entry: RemoteEntry): Promise<DurationMs> {
-  const look = (await context.ledger.looks()).find((seen) => seen.name === entry.name && isUnchanged(seen, entry));
-  return look === undefined ? 0 : context.clock.wall() - look.firstSeenAt;
-}
-
 /** Whole but for its last newline, and unchanged for long enough: nobody is writing it any more. */
-async function hasRested(
-  context: PipelineContext,
-  entry: RemoteEntry,
-  verdict: { readonly incomplete: string; readonly unterminated?: boolean },
-): Promise<boolean> {
-  return verdict.unterminated === true && (await restedMs(context, entry)) >= UNTERMINATED_SETTLE_MS;
+function hasRested(restedMs: DurationMs, verdict: { readonly unterminated?: boolean }): boolean {
+  return verdict.unterminated === true && restedMs >= UNTERMINATED_SETTLE_MS;
 }
 
 function quarantineBreak(context: PipelineContext, name: string, sha256: string, reason: string): NewBreak {

@@ -58,7 +58,7 @@ async function release(
 async function sortByFreshness(context: PipelineContext, batch: BatchRecord) {
   const fresh: AttemptRecord[] = [];
   const late: AttemptRecord[] = [];
-  const allowed = (await context.ledger.exports()).find((taken) => taken.exportId === batch.exportId)?.maxAgeDays;
+  const allowed = (await context.ledger.findExportById(batch.exportId))?.maxAgeDays;
   const maxAgeDays = Math.max(allowed ?? 0, context.maxAgeDays);
   const now = context.clock.now();
   for await (const page of context.ledger.batchAttempts(batch.batchId)) {

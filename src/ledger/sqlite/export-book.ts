@@ -23,6 +23,13 @@ export class SqliteExportBook implements ExportBook {
     });
   }
 
+  findExportById(exportId: number): Promise<ExportRecord | undefined> {
+    return this.#session.read(() => {
+      const row = this.#statements.exportById.get(exportId);
+      return row && toExport(row);
+    });
+  }
+
   exports(): Promise<ExportRecord[]> {
     return this.#session.read(() => this.#statements.exports.all().map(toExport));
   }
@@ -163,6 +170,7 @@ function prepare({ db }: Session) {
     exportBySha256: db.prepare<[string], ExportRow>(
       `${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`,
     ),
+    exportById: db.prepare<[number], ExportRow>(`${exports} WHERE export_id = ?`),
     exports: db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
     insertExport: db.prepare<[NewExport]>(
       `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,

@@ -100,6 +100,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     endRun: (runId, end) => runs.endRun(runId, end),
     runs: () => runs.runs(),
     findExport: (sha256) => exports.findExport(sha256),
+    findExportById: (exportId) => exports.findExportById(exportId),
     exports: () => exports.exports(),
     recordExport: (taken) => exports.recordExport(taken),
     planBatch: (batch) => exports.planBatch(batch),

@@ -48,6 +48,8 @@ export function bookPromises(bench: LedgerBench): void {
       ]);
       expect(await ledger.findExport("d4")).toEqual({ ...late, exportId: ids[1] });
       expect(await ledger.findExport("none")).toBeUndefined();
+      expect(await ledger.findExportById(ids[1] ?? 0)).toEqual({ ...late, exportId: ids[1] });
+      expect(await ledger.findExportById(99)).toBeUndefined();
     });
 
     test("say what their archived rows are to the byte, where that was recorded", async () => {
