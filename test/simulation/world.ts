@@ -9,6 +9,7 @@ import type { PipelineContext } from "../../src/pipeline/context.ts";
 import { RemoteSession } from "../../src/pipeline/session.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import type { Profile } from "../../src/profiles/profile.ts";
+import { testContext } from "../support/context.ts";
 import { Biller, type ExportFile } from "./biller.ts";
 import { Dice } from "./dice.ts";
 import { Gate, GuardedArchive, guardLedger } from "./gate.ts";
@@ -103,44 +104,28 @@ export async function startAgain(world: World): Promise<void> {
 
 /** For one command: a new connection, guarded parts. */
 export function contextOf(world: World): PipelineContext {
-  const { gate, profile, folder, notes } = world;
-  return {
-    merchant: {
-      id: "acme",
-      mid: "mid-1",
-      inbox: join(folder, "inbox"),
-      inbound: "/inbound",
-      outbound: "/outbound",
-      exportShape: { columns: {}, amountUnit: "major", declineCodeSource: "iso8583" },
-      policy: {
-        timezone: world.timezone,
-        maxAgeDays: 1,
-        rescueWindowMs: 21 * DAY_MS,
-        minimumWindowMs: 14 * DAY_MS,
-        maxRejectRatio: 0.2,
-        maxAmountMinor: {},
-        neverRetry: "skip",
-        notCardNumbers: [],
-      },
-      resultsDue: world.seed % 5 === 0 ? [{ hour: 5, minute: 0, zone: "UTC" }] : [],
-      expectRunBy: world.seed % 5 === 1 ? { hour: 6, minute: 0, zone: world.timezone } : undefined,
-    },
+  const { gate, profile, folder, notes, seed, timezone, maxAgeDays } = world;
+  const parts = {
+    inbox: join(folder, "inbox"),
     profile,
     ledger: guardLedger(world.ledger, gate),
     archive: new GuardedArchive(join(folder, "data"), gate),
     remote: new RemoteSession(world.server.drop.transport, gate.deadline.signal),
-    clock: { now: () => world.now, wall: () => world.now },
-    maxAgeDays: world.maxAgeDays,
-    stop: gate.stop.signal,
-    settleMs: 1_000,
-    delay: async (ms) => {
+    now: () => world.now,
+    delay: async (ms: number) => {
       gate.pass();
       world.now += ms;
     },
     uniqueId: makeIds(world),
-    note: (message) => notes.push(message),
-    progress: () => {},
+    note: (message: string) => notes.push(message),
   };
+  return testContext(parts, {
+    timezone,
+    maxAgeDays,
+    stop: gate.stop.signal,
+    resultsDue: seed % 5 === 0 ? [{ hour: 5, minute: 0, zone: "UTC" }] : [],
+    expectRunBy: seed % 5 === 1 ? { hour: 6, minute: 0, zone: timezone } : undefined,
+  });
 }
 
 let ids = 0;

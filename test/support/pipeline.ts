@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DAY_MS, type Instant, parseInstant } from "../../src/domain/instant.ts";
+import { type Instant, parseInstant } from "../../src/domain/instant.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openSqliteLedger } from "../../src/ledger/sqlite/open.ts";
 import { Archive } from "../../src/pipeline/archive.ts";
@@ -11,6 +11,7 @@ import { RemoteSession } from "../../src/pipeline/session.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import type { Profile } from "../../src/profiles/profile.ts";
 import { createMemoryDrop, type MemoryDrop, type MemoryDropOptions } from "../../src/transport/memory.ts";
+import { testContext } from "./context.ts";
 
 export const NIGHT = parseInstant("2026-11-20T06:00:00Z") as Instant;
 
@@ -51,43 +52,21 @@ export async function makeMerchant(options: TestMerchantOptions = {}): Promise<T
       });
       await archive.prepare();
       await ledger.acquireLock("test");
-      return {
-        merchant: {
-          id: "acme",
-          mid: "mid-1",
-          inbox: join(folder, "inbox"),
-          inbound: "/inbound",
-          outbound: "/outbound",
-          exportShape: { columns: {}, amountUnit: "major", declineCodeSource: "iso8583" },
-          policy: {
-            timezone: "UTC",
-            maxAgeDays: 1,
-            rescueWindowMs: 21 * DAY_MS,
-            minimumWindowMs: 14 * DAY_MS,
-            maxRejectRatio: 0.2,
-            maxAmountMinor: {},
-            neverRetry: "skip",
-            notCardNumbers: [],
-          },
-          resultsDue: [],
-          expectRunBy: undefined,
-        },
+      const parts = {
+        inbox: join(folder, "inbox"),
         profile: options.profile ?? flex,
         ledger,
         archive,
         remote: new RemoteSession(merchant.drop.transport, new AbortController().signal),
-        clock: { now: () => merchant.now, wall: () => merchant.now },
-        maxAgeDays: options.maxAgeDays ?? 1,
-        stop: new AbortController().signal,
-        settleMs: 1000,
+        now: () => merchant.now,
         // Time passes for the looks, not for the test.
-        delay: async (ms) => {
+        delay: async (ms: number) => {
           merchant.now += ms;
         },
         uniqueId: () => String(++ids).padStart(8, "0"),
-        note: (message) => merchant.notes.push(message),
-        progress: () => {},
+        note: (message: string) => merchant.notes.push(message),
       };
+      return testContext(parts, { maxAgeDays: options.maxAgeDays });
     },
     writeExport: async (name, csv) => {
       const path = join(folder, "inbox", name);
