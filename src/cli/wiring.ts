@@ -13,6 +13,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { openSqliteLedger } from "../ledger/sqlite/open.ts";
 import { Archive } from "../pipeline/archive.ts";
 import type { PipelineContext } from "../pipeline/context.ts";
+import { refuseOlderLedger } from "../pipeline/older-ledger.ts";
 import { RemoteSession } from "../pipeline/session.ts";
 import { sweepArchive } from "../pipeline/sweep-archive.ts";
 import { loadProfile } from "../profiles/load.ts";
@@ -136,7 +137,10 @@ export async function withPipeline<T>(
     if (options.dryRun) return work(pipeline, open);
     await open.ledger.acquireLock(options.command);
     try {
-      if (!options.looksOnly) await sweepArchive(open);
+      if (!options.looksOnly) {
+        await refuseOlderLedger(open);
+        await sweepArchive(open);
+      }
       return await recordRun(context, open.ledger, options.command, () => work(pipeline, open));
     } finally {
       await remote.close();

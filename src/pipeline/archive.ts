@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Problem } from "../domain/problem.ts";
 import { passStep } from "./steps.ts";
@@ -86,6 +86,10 @@ export class Archive {
       passStep("archive.renamed");
       await syncFolder(dirname(path));
     });
+  }
+
+  async namesIn(folder: string): Promise<string[]> {
+    return guardDisk(`list ${folder}`, () => readdir(this.resolve(folder)));
   }
 
   async remove(archivePath: string): Promise<void> {

@@ -98,6 +98,29 @@ describe.skipIf(missing !== undefined)("rescue verify", () => {
     expect(verified.documents[0]?.["damages"][0]).toMatchObject({ code: "ledger_damaged", path: "ledger.db" });
   });
 
+  test("an old ledger put back under a newer archive: verify names it, and a run sends nothing", {
+    timeout: 120_000,
+  }, async () => {
+    const merchant = await afterANight();
+    const ledger = join(merchant.data, "ledger.db");
+    const old = await readFile(ledger);
+    await merchant.writeExport("b.csv", exportOfCount(2, 5001));
+    expect((await merchant.rescue(["run"])).status).toBe(0);
+    for (const beside of ["-wal", "-shm"]) await rm(`${ledger}${beside}`, { force: true });
+    await writeFile(ledger, old);
+    await merchant.writeExport("c.csv", exportOfCount(2, 5001));
+    const delivered = (await merchant.delivered()).length;
+
+    const verified = await merchant.rescue(["verify", "--json"]);
+    const ran = await merchant.rescue(["run", "--json"]);
+
+    expect(verified.documents[0]).toMatchObject({ exit_status: 1, damages: [{ code: "unknown_batch" }] });
+    expect(ran.status).toBe(1);
+    expect(ran.errors[0]).toMatchObject({ code: "ledger_damaged" });
+    expect(ran.errors[0]?.["message"]).toContain("it knows 2 batches, the archive has 3");
+    expect(await merchant.delivered()).toHaveLength(delivered);
+  });
+
   test("while another run is busy it is 12; where nothing was ever taken, 0", async () => {
     const nothing = await (await shared.make()).rescue(["verify"]);
     const merchant = await afterANight();
