@@ -54,7 +54,10 @@ export function decideDelivery(delivery: CutOffDelivery, look: RemoteLookAt): De
 
 function decideBeforeCommit(delivery: CutOffDelivery, look: RemoteLookAt): DeliveryStep {
   if (look.temporary === undefined && delivery.created && !delivery.ignoresTemporaryNames) {
-    return { step: "uncertain", why: "our temporary file is gone, and the provider may have taken it" };
+    return {
+      step: "uncertain",
+      why: "our temporary file is gone: the provider may have taken it, or a run that was killed had just removed it",
+    };
   }
   const removeTemporary = look.temporary !== undefined;
   return look.final === undefined ? { step: "upload", removeTemporary } : { step: "burn_name", removeTemporary };

@@ -130,9 +130,14 @@ async function abandonTries(
   for (const event of commit === "direct" ? [] : await context.ledger.batchEvents(batch.batchId)) {
     if (event.state !== "uploading") continue;
     const path = temporaryPathOf(context, event.name, event.try);
-    const removed = await drop.remove(path);
+    const wasSeen = removeTemporary && path === batch.temporary?.path;
+    const removed = await drop.remove(path).catch((error) => {
+      // Of what was not there a server may say anything: one that may only be read refuses even that.
+      if (wasSeen || !isProblem(error, "remote_failed", "permission_denied")) throw error;
+      return false;
+    });
     passStep("abandon.try_removed");
-    if (removed && path === batch.temporary?.path) isOurs = true;
+    isOurs ||= wasSeen && removed;
   }
   passStep("abandon.tries_gone");
   await record(
