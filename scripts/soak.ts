@@ -1,9 +1,11 @@
 /**
  * Kills for as long as one likes. `npm run soak -- --kills 1000`: at random times; `--seed` begins elsewhere (default: the
  * clock). `npm run soak -- --every`: at every passing of every step of every scenario; `--scenario TEXT` and `--step TEXT`
- * choose among them. `--at-once` sets how many programs run side by side.
+ * choose among them. `--at-once` sets how many programs run side by side; `--record` notes an unbroken `--every` for
+ * docs/reliability.md.
  */
 import { parseArgs } from "node:util";
+import { recordSoak } from "../test/docs/recorded.ts";
 import { clearStage, playKill, type Stage, setStage, traceScenario } from "../test/kill/play.ts";
 import { playRandomKills } from "../test/kill/random-kills.ts";
 import { SCENARIOS, type Scenario } from "../test/kill/scenarios.ts";
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     scenario: { type: "string", default: "" },
     step: { type: "string", default: "" },
     "at-once": { type: "string", default: "4" },
+    record: { type: "boolean", default: false },
   },
 });
 
@@ -31,7 +34,10 @@ const stage = await setStage();
 try {
   const jobs = [...(values.every ? everyPassing(stage) : []), ...randomTimes(stage, Number(values.kills))];
   if (jobs.length === 0) throw new Error("say --kills NUMBER or --every");
-  process.exitCode = (await playAll(jobs)) === 0 ? 0 : 1;
+  const { kills, failures } = await playAll(jobs);
+  process.exitCode = failures === 0 ? 0 : 1;
+  const isWhole = values.every && values.scenario === "" && values.step === "" && Number(values.kills) === 0;
+  if (values.record && isWhole && failures === 0) recordSoak({ kills });
 } finally {
   await clearStage(stage);
 }
@@ -67,8 +73,8 @@ async function killsOf(stage: Stage, scenario: Scenario): Promise<Job[]> {
   return jobs;
 }
 
-/** Resolves with the number of jobs in which a promise was broken. */
-async function playAll(jobs: readonly Job[]): Promise<number> {
+/** Resolves with how often a program was killed, and in how many jobs a promise was broken. */
+async function playAll(jobs: readonly Job[]): Promise<{ readonly kills: number; readonly failures: number }> {
   const waiting = [...jobs];
   let [kills, told, failures] = [0, 0, 0];
   const playOne = async (job: Job) => {
@@ -90,5 +96,5 @@ async function playAll(jobs: readonly Job[]): Promise<number> {
   console.log(`random times from seed ${values.seed}`);
   while (waiting.length > 0) await Promise.all(Array.from({ length: Number(values["at-once"]) }, worker));
   console.log(`${kills} kills, ${failures} broken promises`);
-  return failures;
+  return { kills, failures };
 }

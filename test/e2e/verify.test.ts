@@ -2,10 +2,13 @@
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openSqliteLedger } from "../../src/ledger/sqlite/open.ts";
 import { exportOfCount, type MerchantFolder, resultsOf, shareServer } from "../support/e2e.ts";
 import { openSshMissing } from "../support/openssh.ts";
+
+// Each test plays two nights of thousands of rows first.
+vi.setConfig({ testTimeout: 120_000 });
 
 const missing = openSshMissing();
 
@@ -98,9 +101,7 @@ describe.skipIf(missing !== undefined)("rescue verify", () => {
     expect(verified.documents[0]?.["damages"][0]).toMatchObject({ code: "ledger_damaged", path: "ledger.db" });
   });
 
-  test("an old ledger put back under a newer archive: verify names it, and a run sends nothing", {
-    timeout: 120_000,
-  }, async () => {
+  test("an old ledger put back under a newer archive: verify names it, and a run sends nothing", async () => {
     const merchant = await afterANight();
     const ledger = join(merchant.data, "ledger.db");
     const old = await readFile(ledger);

@@ -87,9 +87,10 @@ describe.each(KINDS)("a server that $kind", (server) => {
     process.stdout.write(tableOf(`SFTP requests, a server that ${kind}`, swept));
   });
 
-  test.each(faultsFor(server))("$name, at every request", { timeout: 120_000 }, async (fault) => {
+  test.for(faultsFor(server))("$name, at every request", { timeout: 120_000 }, async (fault, { task }) => {
     const result = await sweep(trap, fault, (disarm) => playPoint(template, disarm, point));
     expect(result.points).toBeGreaterThan(1);
     swept.push(result);
+    task.meta.points = result.points;
   });
 });

@@ -75,7 +75,7 @@ export async function sweep<Op, F extends Fault<Op>>(
 const MOST_POINTS = 1000;
 const TOLD_AT_MOST = 20;
 
-/** One line for each fault; docs/reliability.md tells the same counts. */
+/** One line for each fault; docs/reliability.md tells the counts of the last recorded run. */
 export function tableOf(what: string, swept: readonly Swept[]): string {
   const width = Math.max(...swept.map(({ fault }) => fault.length));
   const lines = swept.map(
