@@ -48,7 +48,10 @@ async function archiveTogether(
       const taken = exportsById.get(batch.exportId);
       if (!taken) throw new Error(`batch ${batch.batchId} has no export`);
       // The next one is encoded while this one is on its way to the disk.
-      keeping.push((await writeBatch(context, batch.batchId, rows, taken)).kept);
+      const { kept } = await writeBatch(context, batch.batchId, rows, taken);
+      // Looked at below; until then its failure must not end the process.
+      kept.catch(() => {});
+      keeping.push(kept);
     }
   } finally {
     await Promise.allSettled(keeping);

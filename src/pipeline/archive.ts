@@ -92,6 +92,10 @@ export class Archive {
     return guardDisk(`list ${folder}`, () => readdir(this.resolve(folder)));
   }
 
+  async hash(archivePath: string): Promise<HashedFile> {
+    return guardDisk(`read ${archivePath}`, () => hashFile(this.resolve(archivePath)));
+  }
+
   async remove(archivePath: string): Promise<void> {
     await guardDisk(`remove ${archivePath}`, () => rm(this.resolve(archivePath), { force: true }));
   }

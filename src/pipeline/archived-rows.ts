@@ -1,7 +1,6 @@
 /** The accepted rows of a taken export, from the archive: as fast as its hash allows, or as strictly as it takes to name the damage. */
 import { CanonicalRows } from "../domain/canonical-rows.ts";
 import { canonicalRow, readCanonical, readCanonicalBytes } from "../intake/canonical.ts";
-import { hashFile } from "./archive.ts";
 import type { PipelineContext } from "./context.ts";
 
 export interface ArchivedExport {
@@ -16,7 +15,7 @@ export async function* readArchivedRows(
 ): AsyncGenerator<CanonicalRows> {
   const path = context.archive.resolve(archivePath);
   // Exports of the first releases were archived without a hash.
-  const isProven = archived !== undefined && (await hashFile(path)).sha256 === archived.sha256;
+  const isProven = archived !== undefined && (await context.archive.hash(archivePath)).sha256 === archived.sha256;
   if (isProven) {
     yield* readCanonicalBytes(path);
     return;
