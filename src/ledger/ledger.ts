@@ -3,7 +3,8 @@
  * Implementation: sqlite (postgres follows), held by test/contract/ledger-suite.ts.
  *
  * Obligations:
- * - a resolved write is durable (or, inside `transaction`, becomes so when that resolves);
+ * - a resolved write is durable (or, inside `transaction`, becomes so when that resolves); writes that are made at the same
+ *   time may share a commit, but each stands or falls alone;
  * - every write checks in its own transaction that this process still holds the merchant's lock, and rejects with the
  *   Problem `locked` if not; reads need no lock;
  * - methods that take or give many rows speak in arrays of at most a few thousand;

@@ -1,6 +1,7 @@
 /**
  * One connection, used by one at a time. A transaction may await between its calls, so calls from elsewhere in the process
  * must not slip into it: they wait in a queue, and a call belongs to a transaction if it was made from within its work.
+ * Single writes that wait at the same time go to the disk together: what costs is the commit, not the row.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database } from "./connection.ts";
@@ -21,11 +22,19 @@ interface OpenTransaction {
   failure: { readonly error: unknown } | undefined;
 }
 
+/** A write of its own, until it is on the disk. */
+interface WaitingWrite {
+  readonly work: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Session {
   readonly db: Database;
   readonly #guard: WriteGuard;
   readonly #inside = new AsyncLocalStorage<OpenTransaction>();
   #tail: Promise<unknown> = Promise.resolve();
+  #waiting: WaitingWrite[] = [];
 
   constructor(db: Database, guard: WriteGuard) {
     this.db = db;
@@ -41,11 +50,21 @@ export class Session {
     return this.#queued(() => this.#translated(() => this.db.transaction(work).deferred()));
   }
 
-  /** Its own transaction, or part of the one it is called in. */
-  write<T>(work: () => T): Promise<T> {
-    return this.transaction(async () => {
-      this.#admit();
-      return work();
+  /**
+   * Part of the transaction it is called in, else one that stands or falls alone and resolves once it is durable. Of calls
+   * that nobody awaited in between, a later write may come before an earlier read.
+   */
+  async write<T>(work: () => T): Promise<T> {
+    const outer = this.#current();
+    if (outer) {
+      return this.#join(outer, async () => {
+        this.#admit(outer);
+        return work();
+      });
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject });
+      if (this.#waiting.length === 1) void this.#queued(() => this.#commitWaiting());
     });
   }
 
@@ -77,13 +96,41 @@ export class Session {
     return transaction;
   }
 
-  #admit(): void {
-    const transaction = this.#current();
-    if (!transaction) throw new Error("a write needs a transaction");
+  #admit(transaction: OpenTransaction): void {
     if (transaction.failure) throw transaction.failure.error;
     if (!transaction.isChecked) this.#guard.check();
     // BEGIN IMMEDIATE keeps the lock row as it was checked until the end.
     transaction.isChecked = true;
+  }
+
+  /** All that wait share one commit, and each is told only after it. */
+  async #commitWaiting(): Promise<void> {
+    // Many deliveries go on at once: what else this turn of the event loop wants to record comes along.
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    const writes = this.#waiting.splice(0);
+    try {
+      const shared = this.db.transaction(() => {
+        this.#guard.check();
+        return writes.map((write) => this.#attempt(write));
+      });
+      for (const tell of this.#guard.isTaken ? shared.immediate() : shared.deferred()) tell();
+    } catch (error) {
+      for (const { reject } of writes) reject(problemFrom(error, this.db.name));
+    }
+  }
+
+  /** In a savepoint, so that one that fails takes none of the others with it. Returns how to tell its caller. */
+  #attempt({ work, resolve, reject }: WaitingWrite): () => void {
+    try {
+      const value = this.db.transaction(work)();
+      return () => resolve(value);
+    } catch (error) {
+      // SQLite rolls all of them back by itself where the disk failed.
+      if (!this.db.inTransaction) throw error;
+      return () => reject(problemFrom(error, this.db.name));
+    }
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {

@@ -131,6 +131,50 @@ export function transactionPromises(bench: LedgerBench): void {
     });
   });
 
+  describe("writes that are made at the same time", () => {
+    test("each stand or fall alone, and are kept in the order in which they were made", async () => {
+      const batchId = await planBatch(bench.ledger);
+      const [first, bad, second] = await Promise.allSettled([
+        start("a"),
+        bench.ledger.recordBatchState(batchId, "delivered", FACT),
+        start("b"),
+      ]);
+      expect([first.status, bad.status, second.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
+      expect(bad).toMatchObject({ reason: new Error(`batch ${batchId} cannot go from planned to delivered`) });
+      expect(await commands()).toEqual(["a", "b"]);
+    });
+
+    test("are each durable when they resolve: another program sees them", async () => {
+      const another = await bench.reopen();
+      const seen = await Promise.all(
+        ["a", "b", "c"].map(async (command) => {
+          await start(command);
+          return (await another.runs()).some((run) => run.command === command);
+        }),
+      );
+      expect(seen).toEqual([true, true, true]);
+    });
+
+    test("do not slip into a transaction that is open, and are not rolled back with it", async () => {
+      const failing = bench.ledger.transaction(async () => {
+        await start("inside");
+        await sleep(5);
+        throw new Error("stop");
+      });
+      const outside = Promise.all([start("a"), start("b")]);
+      await expect(failing).rejects.toThrow("stop");
+      await outside;
+      expect(await commands()).toEqual(["a", "b"]);
+    });
+
+    test("are all refused when the lock is lost", async () => {
+      await bench.ledger.releaseLock();
+      const refused = await Promise.allSettled([start("a"), start("b")]);
+      expect(refused).toMatchObject([{ reason: { code: "locked" } }, { reason: { code: "locked" } }]);
+      expect(await commands()).toEqual([]);
+    });
+  });
+
   test("pages may be read across a transaction's beginning and end", async () => {
     const { ledger } = bench;
     const batchId = await planBatch(ledger);

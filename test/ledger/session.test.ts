@@ -1,0 +1,64 @@
+/** How often the disk is asked: many deliveries go on at once, and each waits for what it records. */
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { connect, type Database, loadSqlite, preparePrivateFolder } from "../../src/ledger/sqlite/connection.ts";
+import { Session } from "../../src/ledger/sqlite/session.ts";
+import { makeFolder, removeFolder } from "./folder.ts";
+
+let folder: string;
+let db: Database;
+/** The lock is asked for once in each commit. */
+let commits: number;
+let session: Session;
+
+beforeEach(async () => {
+  folder = await makeFolder();
+  preparePrivateFolder(folder);
+  db = await connect(await loadSqlite(), join(folder, "ledger.db"));
+  db.exec("CREATE TABLE fact (what TEXT NOT NULL UNIQUE)");
+  commits = 0;
+  session = new Session(db, {
+    isTaken: true,
+    check: () => {
+      commits += 1;
+    },
+  });
+});
+afterEach(async () => {
+  await session.close();
+  await removeFolder(folder);
+});
+
+const add = (what: string) => session.write(() => db.prepare("INSERT INTO fact (what) VALUES (?)").run(what).changes);
+const facts = () => session.read(() => db.prepare<[], string>("SELECT what FROM fact").pluck().all());
+
+test("sixteen writes that wait at the same time share one commit, also where one of them fails", async () => {
+  const names = Array.from({ length: 16 }, (_, index) => `fact ${index}`);
+  const written = await Promise.allSettled([...names, "fact 3"].map(add));
+  expect(written.map(({ status }) => status)).toEqual([...names.map(() => "fulfilled"), "rejected"]);
+  expect(await facts()).toEqual(names);
+  expect(commits).toBe(1);
+});
+
+test("writes one after the other have a commit each", async () => {
+  for (const what of ["a", "b", "c"]) await add(what);
+  expect(commits).toBe(3);
+});
+
+test("a commit that fails fails all that shared it, and none of them is kept", async () => {
+  const exec = db.exec.bind(db);
+  // What SQLite does where the disk fails within a statement: all is rolled back at once.
+  const failing = session.write(() => {
+    exec("ROLLBACK");
+    throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR" });
+  });
+  const written = await Promise.allSettled([add("before"), failing, add("after")]);
+  expect(written).toMatchObject([
+    { reason: { code: "disk_failed" } },
+    { reason: { code: "disk_failed" } },
+    { reason: { code: "disk_failed" } },
+  ]);
+  expect(await facts()).toEqual([]);
+  await add("again");
+  expect(await facts()).toEqual(["again"]);
+});
