@@ -193,6 +193,8 @@ export interface BatchBook {
   batchEvents(batchId: number): Promise<BatchEvent[]>;
   /** The attempts whose latest claim is this batch, by position, in pages. */
   batchAttempts(batchId: number): AsyncIterable<AttemptRecord[]>;
+  /** The earliest times among those attempts, perhaps of two of them: is any of them too late? Undefined: it has none. */
+  earliestTimes(batchId: number): Promise<{ readonly declinedAt: Instant; readonly expiresAt: Instant } | undefined>;
   /** What was ever claimed for this batch, by position, whatever became of it afterwards. */
   claims(batchId: number): Promise<BatchClaim[]>;
   /** Every attempt in the order of its id, in pages. */

@@ -12,6 +12,9 @@ const NAMED_IN_NOTE = 20;
  * planned as a new batch, and the others are named with their money. Only for a batch of which nothing is on the server.
  */
 export async function releaseIfTooLate(context: PipelineContext, batch: BatchRecord): Promise<boolean> {
+  // Nearly always none is, and the earliest times tell that without reading the rows.
+  const earliest = await context.ledger.earliestTimes(batch.batchId);
+  if (earliest === undefined || !(await lateness(context, batch))(earliest)) return false;
   const { fresh, late } = await sortByFreshness(context, batch);
   if (late.length === 0) return false;
   await release(context, batch, fresh, `${late.length} of its rows became too late to send`);
@@ -58,15 +61,20 @@ async function release(
 async function sortByFreshness(context: PipelineContext, batch: BatchRecord) {
   const fresh: AttemptRecord[] = [];
   const late: AttemptRecord[] = [];
+  const isLate = await lateness(context, batch);
+  for await (const page of context.ledger.batchAttempts(batch.batchId)) {
+    for (const attempt of page) (isLate(attempt) ? late : fresh).push(attempt);
+  }
+  return { fresh, late };
+}
+
+/** By one moment, and by what a person allowed for its export. */
+async function lateness(context: PipelineContext, batch: BatchRecord) {
   const allowed = (await context.ledger.findExportById(batch.exportId))?.maxAgeDays;
   const maxAgeDays = Math.max(allowed ?? 0, context.maxAgeDays);
   const now = context.clock.now();
-  for await (const page of context.ledger.batchAttempts(batch.batchId)) {
-    for (const attempt of page) {
-      (isTooLate(attempt, now, context.merchant.policy, maxAgeDays) ? late : fresh).push(attempt);
-    }
-  }
-  return { fresh, late };
+  return (times: Pick<AttemptRecord, "declinedAt" | "expiresAt">) =>
+    isTooLate(times, now, context.merchant.policy, maxAgeDays);
 }
 
 function nameReleased(context: PipelineContext, batch: BatchRecord, late: readonly AttemptRecord[]): void {

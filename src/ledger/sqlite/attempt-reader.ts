@@ -39,6 +39,19 @@ interface Companions {
   readonly outcomes: readonly OutcomeRow[];
 }
 
+interface EarliestTimes {
+  readonly declinedAt: number;
+  readonly expiresAt: number;
+}
+
+/** The attempts whose latest claim is one batch, given twice. */
+const OF_BATCH = `SELECT attempt_id, position, declined_at, expires_at FROM attempt WHERE batch_id = ?
+    AND NOT EXISTS (SELECT 1 FROM reclaim later WHERE later.attempt_id = attempt.attempt_id)
+  UNION ALL
+  SELECT attempt_id, position, declined_at, expires_at FROM reclaim JOIN attempt USING (attempt_id)
+    WHERE reclaim.batch_id = ?
+    AND nth = (SELECT max(nth) FROM reclaim later WHERE later.attempt_id = reclaim.attempt_id)`;
+
 /** Attempts in the making: one page, by id. */
 type Page = ReadonlyMap<number, Mutable<AttemptRecord> & { readonly outcomes: OutcomeRecord[] }>;
 
@@ -84,6 +97,14 @@ export class AttemptReader {
       );
       yield wanted.flatMap((id) => found.get(id) ?? []);
     }
+  }
+
+  /** Without the attempts themselves: it is asked for each batch that is sent. */
+  earliestTimes(batchId: number): Promise<EarliestTimes | undefined> {
+    return this.#session.read(() => {
+      const times = this.#statements.earliestTimes.get(batchId, batchId);
+      return times?.declinedAt === null ? undefined : (times as EarliestTimes);
+    });
   }
 
   stateOfBatch(batchId: number): BatchState {
@@ -195,16 +216,11 @@ function prepare(db: Database) {
       .prepare<[number], number>("SELECT batch_id FROM reclaim WHERE attempt_id = ? ORDER BY nth DESC LIMIT 1")
       .pluck(),
     idsOfBatch: db
-      .prepare<[number, number], number>(
-        `SELECT attempt_id FROM (
-           SELECT attempt_id, position FROM attempt WHERE batch_id = ?
-             AND NOT EXISTS (SELECT 1 FROM reclaim later WHERE later.attempt_id = attempt.attempt_id)
-           UNION ALL
-           SELECT attempt_id, position FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ?
-             AND nth = (SELECT max(nth) FROM reclaim later WHERE later.attempt_id = reclaim.attempt_id)
-         ) ORDER BY position, attempt_id`,
-      )
+      .prepare<[number, number], number>(`SELECT attempt_id FROM (${OF_BATCH}) ORDER BY position, attempt_id`)
       .pluck(),
+    earliestTimes: db.prepare<[number, number], { declinedAt: number | null; expiresAt: number | null }>(
+      `SELECT min(declined_at) AS declinedAt, min(expires_at) AS expiresAt FROM (${OF_BATCH})`,
+    ),
   };
 }
 

@@ -98,6 +98,10 @@ export class SqliteBatchBook implements BatchBook {
     return this.#attempts.ofBatch(batchId);
   }
 
+  earliestTimes(batchId: number) {
+    return this.#attempts.earliestTimes(batchId);
+  }
+
   async claims(batchId: number): Promise<BatchClaim[]> {
     const rows = await this.#session.read(() => this.#statements.claims.all(batchId, batchId));
     return rows.map((row) => ({ ...row, again: row.again === 1 }));

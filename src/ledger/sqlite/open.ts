@@ -116,6 +116,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     recordTemporary: (batchId, temporary) => batches.recordTemporary(batchId, temporary),
     batchEvents: (batchId) => batches.batchEvents(batchId),
     batchAttempts: (batchId) => batches.batchAttempts(batchId),
+    earliestTimes: (batchId) => batches.earliestTimes(batchId),
     claims: (batchId) => batches.claims(batchId),
     attempts: () => batches.attempts(),
     recordLook: (look) => results.recordLook(look),

@@ -129,6 +129,22 @@ export function attemptPromises(bench: LedgerBench): void {
       }
     });
 
+    test("take their times along: the earliest of a batch are of those it has now", async () => {
+      const { ledger } = bench;
+      const declined = (days: number) => ({
+        declinedAt: STAMP.at - days * DAY,
+        expiresAt: STAMP.at + (9 - days) * DAY,
+      });
+      const first = await planBatch(ledger, ...[3, 1, 2].map((days, n) => sampleAttempt(n, declined(days))));
+      expect(await ledger.earliestTimes(first)).toEqual(declined(3));
+      await failBatch(ledger, first);
+      const second = await ledger.planBatch({ ...STAMP, exportId: 1 });
+      expect(await ledger.earliestTimes(second)).toBeUndefined();
+      await ledger.reclaim(second, [1]);
+      expect(await ledger.earliestTimes(first)).toEqual(declined(2));
+      expect(await ledger.earliestTimes(second)).toEqual(declined(3));
+    });
+
     test("are the only ones that move", async () => {
       const { ledger } = bench;
       await planBatch(ledger, sampleAttempt(0));
