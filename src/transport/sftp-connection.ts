@@ -37,6 +37,9 @@ export class SftpConnection {
   readonly #waiting = new Set<Waiting>();
   readonly #onAbort = () => this.#die({ code: "deadline_reached", why: "the deadline was reached" });
   #idleTimer: NodeJS.Timeout | undefined;
+  /** Of those that wait, as far as the last answer told. */
+  #oldest: Waiting | undefined;
+  #oldestSince = 0;
   #death: Death | undefined;
 
   constructor(session: LiveSession) {
@@ -106,11 +109,28 @@ export class SftpConnection {
   }
 
   #noteAnswer(): void {
+    this.#cutIfOneIsLost();
     if (this.#waiting.size > 0) {
       this.#idleTimer?.refresh();
     } else {
       clearTimeout(this.#idleTimer);
       this.#idleTimer = undefined;
+    }
+  }
+
+  /**
+   * Where others go on being answered, a lost answer would wait for their end before the idle limit could count. On a slow line
+   * or server all wait long, but the one that has waited longest is soon another.
+   */
+  #cutIfOneIsLost(): void {
+    const { idleTimeoutMs } = this.#session;
+    const now = performance.now();
+    const [oldest] = this.#waiting;
+    if (oldest !== this.#oldest) {
+      this.#oldest = oldest;
+      this.#oldestSince = now;
+    } else if (oldest && now - this.#oldestSince > idleTimeoutMs) {
+      this.cut(`one answer is missing for ${idleTimeoutMs / SECOND_MS} s`);
     }
   }
 

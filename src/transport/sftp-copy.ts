@@ -11,45 +11,34 @@ import type { Action } from "./sftp-errors.ts";
  */
 const REQUEST_BYTES = 31 * 1024;
 
-export interface CopyOptions {
-  /** Requests in flight. */
-  readonly concurrency: number;
-  readonly action: Action;
-}
-
 /**
- * Writes the blocks one after the other from position 0 and resolves with the byte count once all are acknowledged.
- * `onAcknowledged` is told the sum so far. A block must stay as it is until then: where a
+ * Sends the blocks one after the other from position 0 and resolves with the byte count once all were sent; `requests` waits
+ * for the answers. `onAcknowledged` is told the sum so far. A block must stay as it is until then: where a
  * server's limit is below our size, ssh2 comes back to it for the rest.
  */
-export async function writeBlocks(
+export async function sendBlocks(
   connection: SftpConnection,
   handle: Buffer,
   blocks: AsyncIterable<Buffer>,
-  { concurrency, action }: CopyOptions,
+  { requests, action }: { readonly requests: RequestsInOrder; readonly action: Action },
   onAcknowledged?: (bytes: number) => void,
 ): Promise<number> {
-  const window = new Window(concurrency);
   let position = 0;
   let acknowledged = 0;
   for await (const block of blocks) {
     for (let offset = 0; offset < block.length; offset += REQUEST_BYTES) {
       const length = Math.min(REQUEST_BYTES, block.length - offset);
       const at = position;
-      await window.enter();
-      const written = connection.ask<unknown>(action, (answer) =>
-        connection.sftp.write(handle, block, offset, length, at, answer),
-      );
-      window.hold(
-        written.then(() => {
-          acknowledged += length;
-          onAcknowledged?.(acknowledged);
-        }),
-      );
+      await requests.send(async () => {
+        await connection.ask<unknown>(action, (answer) =>
+          connection.sftp.write(handle, block, offset, length, at, answer),
+        );
+        acknowledged += length;
+        onAcknowledged?.(acknowledged);
+      });
       position += length;
     }
   }
-  await window.drain();
   return position;
 }
 
@@ -60,7 +49,7 @@ export async function writeBlocks(
 export async function readChunks(
   connection: SftpConnection,
   handle: Buffer,
-  { concurrency, action }: CopyOptions,
+  { concurrency, action }: { readonly concurrency: number; readonly action: Action },
   onChunk: (chunk: Buffer) => Promise<void> | void,
 ): Promise<void> {
   const read = (position: number, length: number) => {
@@ -89,44 +78,83 @@ export async function readChunks(
   }
 }
 
-/** At most so many promises at once; the first failure stops whoever wants to enter or waits for the end. */
-class Window {
-  readonly #size: number;
-  #held = 0;
-  #failure: { readonly error: unknown } | undefined;
-  #wake: (() => void) | undefined;
+/** So many requests at once for all the files that are written on one connection; who comes first is served first. */
+export class RequestWindow {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(size: number) {
-    this.#size = size;
+    this.#free = size;
   }
 
   async enter(): Promise<void> {
-    await this.#until(() => this.#held < this.#size);
-  }
-
-  /** Resolves once nothing is held. */
-  async drain(): Promise<void> {
-    await this.#until(() => this.#held === 0);
-  }
-
-  hold(work: Promise<void>): void {
-    this.#held += 1;
-    const release = () => {
-      this.#held -= 1;
-      this.#wake?.();
-    };
-    work.then(release, (error: unknown) => {
-      this.#failure ??= { error };
-      release();
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
     });
   }
 
-  async #until(isMet: () => boolean): Promise<void> {
-    while (!this.#failure && !isMet()) {
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
+  }
+}
+
+/** The requests on one handle: sent in order without waiting for answers; the first failure stops those not yet sent. */
+export class RequestsInOrder {
+  readonly #window: RequestWindow;
+  #unanswered = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(window: RequestWindow) {
+    this.#window = window;
+  }
+
+  /** Resolves once it was sent; rejects with what failed before. */
+  async send(request: () => Promise<unknown>): Promise<void> {
+    await this.#window.enter();
+    if (this.#failure) {
+      this.#window.leave();
+      throw this.#failure.error;
+    }
+    this.#follow(request());
+  }
+
+  /** CLOSE is owed to the server even after a failure. */
+  async sendLast(request: () => Promise<unknown>): Promise<void> {
+    await this.#window.enter();
+    this.#follow(request());
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  /** Once all were answered; rejects with the first failure. */
+  async answered(): Promise<void> {
+    while (this.#unanswered > 0) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
     if (this.#failure) throw this.#failure.error;
+  }
+
+  #follow(answer: Promise<unknown>): void {
+    this.#unanswered += 1;
+    const answered = () => {
+      this.#unanswered -= 1;
+      this.#window.leave();
+      this.#wake?.();
+    };
+    answer.then(answered, (error: unknown) => {
+      this.fail(error);
+      answered();
+    });
   }
 }

@@ -6,7 +6,7 @@ import { SECOND_MS } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { readLocalFile, writeLocalFile } from "./local-file.ts";
 import type { SftpConnection } from "./sftp-connection.ts";
-import { readChunks, writeBlocks } from "./sftp-copy.ts";
+import { RequestsInOrder, RequestWindow, readChunks, sendBlocks } from "./sftp-copy.ts";
 import { type Action, folderMissing, problemOfStatus, STATUS, StatusError } from "./sftp-errors.ts";
 import type {
   RemoteAbout,
@@ -46,10 +46,12 @@ class SftpDrop implements RemoteDrop {
   readonly about: RemoteAbout;
   readonly #connection: SftpConnection;
   readonly #concurrency: number;
+  readonly #window: RequestWindow;
 
   constructor(connection: SftpConnection, concurrency: number, about: RemoteAbout) {
     this.#connection = connection;
     this.#concurrency = concurrency;
+    this.#window = new RequestWindow(concurrency);
     this.about = about;
   }
 
@@ -89,19 +91,9 @@ class SftpDrop implements RemoteDrop {
     const sizeBytes = await this.#run(
       action,
       posix.dirname(remotePath),
-      async (ask) => {
+      async () => {
         const handle = await this.#create(remotePath, action);
-        return this.#closing(handle, action, async () => {
-          await options.onCreated?.();
-          const blocks = hashing(readLocalFile(localPath), hash);
-          const copy = { concurrency: this.#concurrency, action };
-          const sent = await writeBlocks(this.#connection, handle, blocks, copy, options.onProgress);
-          if (this.#connection.canFsync) {
-            const { sftp } = this.#connection;
-            await ask<void>((answer) => sftp.ext_openssh_fsync(handle, answer)).catch(unsupported);
-          }
-          return sent;
-        });
+        return this.#fill(handle, hashing(readLocalFile(localPath), hash), action, options);
       },
       hint,
     );
@@ -177,6 +169,34 @@ class SftpDrop implements RemoteDrop {
       const hint = "A file of that name may be there already: look before trying again. Nothing was written to it.";
       throw problemOfStatus(error, action, this.about.address, hint);
     }
+  }
+
+  /**
+   * The bytes, fsync and CLOSE, back to back: a server takes the requests on one handle in their order, and each must be
+   * answered well before this resolves. With `concurrency: 1` each waits for the answer to the one before it.
+   */
+  async #fill(
+    handle: Buffer,
+    blocks: AsyncIterable<Buffer>,
+    action: Action,
+    { onCreated, onProgress }: UploadOptions,
+  ): Promise<number> {
+    const { sftp, canFsync } = this.#connection;
+    const ask = (send: (answer: (error?: Error | null) => void) => void) => this.#connection.ask<void>(action, send);
+    const requests = new RequestsInOrder(this.#window);
+    let sizeBytes = 0;
+    try {
+      await onCreated?.();
+      sizeBytes = await sendBlocks(this.#connection, handle, blocks, { requests, action }, onProgress);
+      if (canFsync) {
+        await requests.send(() => ask((answer) => sftp.ext_openssh_fsync(handle, answer)).catch(unsupported));
+      }
+    } catch (error) {
+      requests.fail(error);
+    }
+    await requests.sendLast(() => ask((answer) => sftp.close(handle, answer)));
+    await requests.answered();
+    return sizeBytes;
   }
 
   /** CLOSE is always sent and its answer awaited: it can carry the failure, and some servers raise an alarm without it. */

@@ -30,6 +30,10 @@ export interface EmbeddedManners {
   readonly sequentialWrites?: boolean;
   /** How long it is busy with each write; it does one after the other. */
   readonly busyMs?: number;
+  /** No write is answered before. */
+  readonly answersWritesAfter?: Promise<void>;
+  /** Told of each write, when its answer is sent. */
+  readonly onWritten?: () => void;
   /** Sends no mode in listings. */
   readonly listsWithoutMode?: boolean;
   /** A rename takes the place of a file that is there. */
@@ -215,8 +219,10 @@ class Session {
     file.isWriting = true;
     this.#freeAt = Math.max(this.#freeAt, performance.now()) + (this.#manners.busyMs ?? 0);
     setTimeout(
-      () => {
+      async () => {
+        await this.#manners.answersWritesAfter;
         file.isWriting = false;
+        this.#manners.onWritten?.();
         this.#sftp.status(id, STATUS_CODE.OK);
       },
       Math.max(0, this.#freeAt - performance.now()),
