@@ -22,6 +22,11 @@ import { createSftpTransport } from "../transport/sftp.ts";
 import type { CommandContext } from "./context.ts";
 import { ExitStatus, exitStatusFor } from "./exit-status.ts";
 
+/**
+ * What a file waits for is round trips; from here on the line is full, or the server busy. A server that wants one request after
+ * the other (`concurrency: 1`) gets one batch after the other as well.
+ */
+const BATCHES_AT_ONCE = 16;
 /** Two looks at a remote file lie this far apart. */
 const SETTLE_MS = 1_000;
 
@@ -188,14 +193,23 @@ function pipelineContext(
     maxAgeDays: options.maxAgeDays ?? policy.maxAgeDays,
     intakePath: readIntakePath(context.io.env),
     stop: context.stop,
+    batchesAtOnce: Math.min(BATCHES_AT_ONCE, merchant.sftp.concurrency),
     settleMs: SETTLE_MS,
     delay: (ms) => sleepUnlessStopped(ms, context),
     uniqueId: () => randomBytes(4).toString("hex"),
     note: (message) => context.speech.note(`${id}: ${message}`),
-    progress: (name, sentBytes, sizeBytes) => {
-      const percent = sizeBytes === 0 ? 100 : Math.floor((sentBytes / sizeBytes) * 100);
-      context.speech.progress(`${id}: ${name} ${percent} %`);
-    },
+    progress: progressLine((line) => context.speech.progress(`${id}: ${line}`)),
+  };
+}
+
+/** One line for all that is on its way. */
+function progressLine(show: (line: string) => void): PipelineContext["progress"] {
+  const percents = new Map<string, number>();
+  return (name, sentBytes, sizeBytes) => {
+    percents.set(name, sizeBytes === 0 ? 100 : Math.floor((sentBytes / sizeBytes) * 100));
+    const sent = [...percents.values()].filter((percent) => percent === 100).length;
+    const others = percents.size === 1 ? "" : ` (${sent} batches sent, ${percents.size - sent} on their way)`;
+    show(`${name} ${percents.get(name)} %${others}`);
   };
 }
 

@@ -44,6 +44,8 @@ export interface PipelineContext {
   readonly intakePath?: IntakePath;
   /** Aborted by the first signal: finish the current step, then stop. */
   readonly stop: AbortSignal;
+  /** How many batches may be on their way at once; 1: one after the other, and nothing beside it. */
+  readonly batchesAtOnce: number;
   /** How long two looks at a remote or local file lie apart. */
   readonly settleMs: number;
   readonly delay: (ms: number) => Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * One connection for a whole run, made when it is first needed and made anew after it died. A lost connection is not a
- * reason to give up: the batch it cut off is looked at over the next one.
+ * One connection for a whole run, shared by all that goes on at once, made when it is first needed and made anew after it
+ * died. A lost connection is not a reason to give up: the batches it cut off are looked at over the next one.
  */
 import { isProblem, type Problem } from "../domain/problem.ts";
 import type { RemoteDrop, Transport } from "../transport/transport.ts";
@@ -11,6 +11,8 @@ export class RemoteSession {
   readonly #deadline: AbortSignal;
   readonly #stop: AbortSignal;
   #drop: RemoteDrop | undefined;
+  /** Whoever needs a connection while one is being made waits for that one. */
+  #connecting: Promise<RemoteDrop> | undefined;
   /** Why no connection could be made: every step of the run is told so at once, instead of waiting for it again. */
   #refusal: Problem | undefined;
 
@@ -26,8 +28,16 @@ export class RemoteSession {
 
   async get(): Promise<RemoteDrop> {
     if (this.#refusal) throw this.#refusal;
+    if (this.#drop) return this.#drop;
+    this.#connecting ??= this.#connectOnce().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connectOnce(): Promise<RemoteDrop> {
     try {
-      this.#drop ??= await this.#connect();
+      this.#drop = await this.#connect();
       return this.#drop;
     } catch (error) {
       if (isProblem(error)) this.#refusal = error;
@@ -52,7 +62,7 @@ export class RemoteSession {
 
   /**
    * Runs the work, and once more on a new connection if the first was lost. Only for work that is safe to repeat: it
-   * looks before it acts.
+   * looks before it acts. Of many that shared the lost one, the first to notice makes the new one for all.
    */
   async withReconnect<T>(work: (drop: RemoteDrop) => Promise<T>): Promise<T> {
     const drop = await this.get();
@@ -60,9 +70,15 @@ export class RemoteSession {
       return await work(drop);
     } catch (error) {
       if (!isProblem(error, "remote_unreachable")) throw error;
-      await this.close();
+      await this.#giveUp(drop);
       return await work(await this.get());
     }
+  }
+
+  /** Only this connection: another one may be there by now, and is not touched. */
+  async #giveUp(drop: RemoteDrop): Promise<void> {
+    if (this.#drop === drop) this.#drop = undefined;
+    await drop.close();
   }
 
   /** Ends the connection; a later `get` makes a new one, and tries again what was refused before. */

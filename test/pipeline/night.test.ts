@@ -44,6 +44,8 @@ const inbound = (merchant: TestMerchant) =>
 const sentOrders = (merchant: TestMerchant) =>
   [...merchant.drop.files]
     .filter(([path]) => path.startsWith("/inbound/") && path.endsWith(".csv"))
+    // By name: which of those that are on their way at once arrives first is chance.
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([, file]) => file.bytes.toString().trimEnd().split("\n").slice(1))
     .map((line) => line.split(",")[5]);
 

@@ -112,6 +112,7 @@ export function contextOf(world: World): PipelineContext {
     archive: new GuardedArchive(join(folder, "data"), gate),
     remote: new RemoteSession(world.server.drop.transport, gate.deadline.signal),
     now: () => world.now,
+    batchesAtOnce: 1,
     delay: async (ms: number) => {
       gate.pass();
       world.now += ms;

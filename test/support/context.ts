@@ -3,7 +3,10 @@ import { DAY_MS, type Instant } from "../../src/domain/instant.ts";
 import type { Merchant, PipelineContext } from "../../src/pipeline/context.ts";
 
 export interface TestParts
-  extends Pick<PipelineContext, "profile" | "ledger" | "archive" | "remote" | "delay" | "uniqueId" | "note"> {
+  extends Pick<
+    PipelineContext,
+    "profile" | "ledger" | "archive" | "remote" | "batchesAtOnce" | "delay" | "uniqueId" | "note"
+  > {
   readonly inbox: string;
   /** `--as-of` and the wall clock are the same here. */
   readonly now: () => Instant;

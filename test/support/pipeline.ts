@@ -29,6 +29,7 @@ export interface TestMerchant {
 export interface TestMerchantOptions extends MemoryDropOptions {
   readonly profile?: Profile;
   readonly maxAgeDays?: number;
+  readonly batchesAtOnce?: number;
 }
 
 export async function makeMerchant(options: TestMerchantOptions = {}): Promise<TestMerchant> {
@@ -59,6 +60,7 @@ export async function makeMerchant(options: TestMerchantOptions = {}): Promise<T
         archive,
         remote: new RemoteSession(merchant.drop.transport, new AbortController().signal),
         now: () => merchant.now,
+        batchesAtOnce: options.batchesAtOnce ?? 8,
         // Time passes for the looks, not for the test.
         delay: async (ms: number) => {
           merchant.now += ms;

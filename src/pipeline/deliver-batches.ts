@@ -1,0 +1,75 @@
+/**
+ * Many batches on their way at once, over the run's one connection: what a batch costs is round trips, and those of several
+ * lie side by side. They share nothing but the connection and the ledger; each keeps its own order of states (deliver.ts).
+ */
+import { Problem } from "../domain/problem.ts";
+import type { BatchRecord } from "../ledger/ledger.ts";
+import { archiveBatches } from "./archive-batches.ts";
+import { currentBatch } from "./batch-facts.ts";
+import { checkStop, type PipelineContext } from "./context.ts";
+import { deliverBatch } from "./deliver.ts";
+
+/** Delivers whatever is unfinished, each batch once a run, until nothing is left or nothing can go on. */
+export class Delivery {
+  readonly #context: PipelineContext;
+  readonly #handled = new Set<number>();
+  readonly #problems = new Map<string, Problem>();
+  /** No further batch is begun; what is on its way comes to its own end. */
+  #halted = false;
+
+  constructor(context: PipelineContext) {
+    this.#context = context;
+  }
+
+  async deliverUnfinished(): Promise<void> {
+    // A batch that became too late plans a new one with its fresh rows, so look again until nothing new turns up.
+    for (;;) {
+      const todo = (await this.#context.ledger.batches("unfinished")).filter(
+        (batch) => !this.#handled.has(batch.batchId),
+      );
+      if (todo.length === 0) return;
+      await archiveBatches(
+        this.#context,
+        todo.filter((batch) => batch.state === "planned"),
+      );
+      await this.#deliverAll(todo);
+    }
+  }
+
+  async batches(): Promise<BatchRecord[]> {
+    const ids = [...this.#handled].toSorted((a, b) => a - b);
+    return Promise.all(ids.map((id) => currentBatch(this.#context, id)));
+  }
+
+  problems(): Problem[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Begun in their order, so many at a time. What ends the run does so only when nothing is on its way any more. */
+  async #deliverAll(todo: readonly BatchRecord[]): Promise<void> {
+    const waiting = todo.values();
+    const deliverOn = async () => {
+      for (const batch of waiting) await this.#deliver(batch);
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: this.#context.batchesAtOnce }, deliverOn));
+    const ended = lanes.find((lane) => lane.status === "rejected");
+    if (ended) throw ended.reason;
+  }
+
+  async #deliver(batch: BatchRecord): Promise<void> {
+    this.#handled.add(batch.batchId);
+    // Never archived, so there is nothing on the server to look for: only a person can settle it.
+    const isBeyondLooking = batch.state === "uncertain" && batch.content === undefined;
+    if (this.#halted || isBeyondLooking) return;
+    try {
+      checkStop(this.#context);
+      await deliverBatch(this.#context, batch.batchId);
+    } catch (error) {
+      // The server answered for this one batch only (a full disk, a quota): the next, smaller one may still fit.
+      const isItsOwn = error instanceof Problem && (error.code === "remote_failed" || error.code === "disk_failed");
+      this.#halted ||= !isItsOwn;
+      if (!(error instanceof Problem) || error.code === "locked" || error.code === "ledger_damaged") throw error;
+      if (!this.#problems.has(error.code)) this.#problems.set(error.code, error);
+    }
+  }
+}
