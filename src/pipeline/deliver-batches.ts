@@ -51,9 +51,14 @@ export class Delivery {
     const deliverOn = async () => {
       for (const batch of waiting) await this.#deliver(batch);
     };
-    const lanes = await Promise.allSettled(Array.from({ length: this.#context.batchesAtOnce }, deliverOn));
+    const lanes = await Promise.allSettled(Array.from({ length: this.#atOnce() }, deliverOn));
     const ended = lanes.find((lane) => lane.status === "rejected");
     if (ended) throw ended.reason;
+  }
+
+  /** Without a rename, whatever a lost connection cuts off is a question to a person: one of them is enough. */
+  #atOnce(): number {
+    return this.#context.profile.delivery.commit === "direct" ? 1 : this.#context.batchesAtOnce;
   }
 
   async #deliver(batch: BatchRecord): Promise<void> {

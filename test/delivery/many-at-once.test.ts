@@ -67,6 +67,21 @@ describe("batches at once", () => {
     expect(ordersOf(merchant)).toEqual(ALL);
   });
 
+  test("a server without rename gets one after the other: a lost connection leaves one question, not eight", async () => {
+    const direct = { ...ONE_ROW, delivery: { ...ONE_ROW.delivery, commit: "direct" as const } };
+    const { merchant, context, send } = await twelve({
+      profile: direct,
+      fault: (request) =>
+        request.operation === "write" && batchOf(request) === "03"
+          ? { code: "remote_unreachable", when: "before" }
+          : undefined,
+    });
+    await send();
+    const asked = merchant.drop.requests.map(batchOf).filter((batch) => batch !== undefined);
+    expect(asked).toEqual(asked.toSorted());
+    expect(await statesOf(context)).toEqual(ALL.map((order) => (order === "o-3" ? "uncertain" : "delivered")));
+  });
+
   test("each state of each batch is recorded before the act that it allows", async () => {
     const { merchant, context, send } = await twelve();
     const wrong: string[] = [];
@@ -129,6 +144,26 @@ describe("a connection that dies with eight batches on it", () => {
     const states = await statesOf(context);
     expect(states.filter((state) => state === "uncertain")).toHaveLength(1);
     expect(states.filter((state) => state === "delivered")).toHaveLength(BATCHES - 1);
+    await again();
+    expect(ordersOf(merchant)).toEqual(ALL);
+  });
+
+  test("answers that were on their way are lost with it: in doubt are just those whose file is gone", async () => {
+    let renames = 0;
+    const lost: string[] = [];
+    const { merchant, context, send, again } = await twelve({
+      isTaken: (path) => path.endsWith(".csv"),
+      travel: () => new Promise((resolve) => setTimeout(resolve, 2)),
+      onAnswerLost: (request) => void (request.operation === "rename" && lost.push(batchOf(request) ?? "")),
+      fault: ({ operation }) => {
+        renames += operation === "rename" ? 1 : 0;
+        return operation === "rename" && renames === 4 ? { code: "remote_unreachable", when: "before" } : undefined;
+      },
+    });
+    await send();
+    const uncertain = (await context.ledger.batches("all")).filter(({ state }) => state === "uncertain");
+    expect(lost.length).toBeGreaterThan(0);
+    expect(uncertain.map(({ name }) => name.slice(1, 3))).toEqual(lost.toSorted());
     await again();
     expect(ordersOf(merchant)).toEqual(ALL);
   });
