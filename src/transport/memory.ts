@@ -1,6 +1,7 @@
 /**
  * A drop in memory that keeps every promise of the interface, for tests of what is built on it. It can refuse or lose the
- * answer of any single request, before or after the act, and take files away at once as a mailbox server does.
+ * answer of any single request, before or after the act, and take files away at once as a mailbox server does. Where requests
+ * take their time, a connection that ends takes the answers with it that are still on their way.
  */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
@@ -41,6 +42,12 @@ export interface MemoryDropOptions {
   readonly now?: () => Instant;
   /** Asked for every request. */
   readonly fault?: (request: MemoryRequest) => MemoryFault | undefined;
+  /** The way of each request to the server, and of its answer back. Default: no time at all. */
+  readonly travel?: () => Promise<void>;
+  /** Told of a request that was carried out, while the end of the connection lost its answer. */
+  readonly onAnswerLost?: (request: MemoryRequest) => void;
+  /** The bytes of a local file; default: from the disk, whose answers come in no certain order. */
+  readonly readLocal?: (path: string) => AsyncIterable<Buffer>;
   /** Is a file with this name taken the moment it is complete? Then it goes to `taken`. */
   readonly isTaken?: (path: string) => boolean;
 }
@@ -91,10 +98,26 @@ class MemoryServer {
     this.folders = new Set(["/", ...(options.folders ?? ["/inbound", "/outbound"]).map(absolute)]);
   }
 
-  log(operation: MemoryOperation, path: string): MemoryFault | undefined {
+  log(operation: MemoryOperation, path: string): MemoryRequest {
     const request = { number: this.requests.length + 1, operation, path };
     this.requests.push(request);
+    return request;
+  }
+
+  faultOf(request: MemoryRequest): MemoryFault | undefined {
     return this.#options.fault?.(request);
+  }
+
+  loseAnswer(request: MemoryRequest): void {
+    this.#options.onAnswerLost?.(request);
+  }
+
+  get travel(): (() => Promise<void>) | undefined {
+    return this.#options.travel;
+  }
+
+  readLocal(path: string): AsyncIterable<Buffer> {
+    return (this.#options.readLocal ?? readLocalFile)(path);
   }
 
   write(path: string, bytes: Buffer): void {
@@ -169,7 +192,7 @@ class MemoryRemoteDrop implements RemoteDrop {
     await this.#create(path);
     await options.onCreated?.();
     let sizeBytes = 0;
-    for await (const block of readLocalFile(localPath)) {
+    for await (const block of this.#server.readLocal(localPath)) {
       hash.update(block);
       const store = (bytes: Buffer) => {
         const before = this.#server.files.get(path)?.bytes ?? Buffer.alloc(0);
@@ -229,13 +252,19 @@ class MemoryRemoteDrop implements RemoteDrop {
 
   /** Every act on the server goes through here, so that every one can be made to fail. */
   async request<T>(operation: MemoryOperation, path: string, act: () => T, actHalfway?: () => T): Promise<T> {
+    const { travel } = this.#server;
+    if (travel) await travel();
     if (this.#signal?.aborted) throw refused("deadline_reached", `${operation} ${path}: the deadline was reached`);
     if (this.#isOver) throw refused("remote_unreachable", `${operation} ${path}: the connection is over`);
-    const fault = this.#server.log(operation, path);
+    const request = this.#server.log(operation, path);
+    const fault = this.#server.faultOf(request);
     if (fault?.when === "before") throw this.#fail(fault, operation, path);
     const result = fault?.when === "halfway" && actHalfway ? actHalfway() : act();
     if (fault && fault.code !== "none") throw this.#fail(fault, operation, path);
-    return result;
+    if (travel) await travel();
+    if (!travel || !this.#isOver) return result;
+    this.#server.loseAnswer(request);
+    throw refused("remote_unreachable", `${operation} ${path}: the connection ended before the answer`);
   }
 
   #fail({ code }: MemoryFault, operation: MemoryOperation, path: string): Error {

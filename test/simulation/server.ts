@@ -4,6 +4,7 @@
  * whole under a final name; what it saw is the truth about what was sent.
  */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { Instant } from "../../src/domain/instant.ts";
 import { createMemoryDrop, type MemoryDrop, type MemoryFault, type MemoryRequest } from "../../src/transport/memory.ts";
 import type { Dice } from "./dice.ts";
@@ -23,6 +24,8 @@ export interface ServerManners {
   readonly strangers: number;
   /** No temporary names: the final one is written at once. */
   readonly isDirect: boolean;
+  /** Several batches share a connection, and their requests take a while. */
+  readonly isShared: boolean;
 }
 
 const FAULT_CODES = ["remote_unreachable", "remote_unreachable", "remote_failed", "permission_denied"] as const;
@@ -39,6 +42,8 @@ export class SimServer {
   readonly removed = new Set<string>();
   /** Work of the far side that may come between any two requests. */
   meanwhile: () => void = () => {};
+  /** Connections that were lost so far, with all that was on its way over them. */
+  lostConnections = 0;
   readonly uploadBegunAt = new Map<string, Instant>();
   readonly #dice: Dice;
   readonly #gate: Gate;
@@ -54,7 +59,16 @@ export class SimServer {
     this.#manners = manners;
     this.drop = createMemoryDrop({
       now,
-      fault: (request) => this.#answer(request),
+      ...(manners.isShared ? { travel: () => travel(this.#dice) } : {}),
+      readLocal: readAtOnce,
+      fault: (request) => {
+        const fault = this.#answer(request);
+        if (fault?.code === "remote_unreachable") this.lostConnections += 1;
+        return fault;
+      },
+      onAnswerLost: ({ operation, path }) => {
+        if (operation === "rename" || isFinalPath(path)) this.excused.add(finalNameOf(path));
+      },
       isTaken: (path) => this.#isTaken(path),
     });
   }
@@ -152,6 +166,16 @@ export class SimServer {
     this.#seen = this.arrivals.length;
     return true;
   }
+}
+
+/** Some turns of the event loop: of several that are on their way, another one may come first. */
+async function travel(dice: Dice): Promise<void> {
+  for (let turns = dice.between(0, 2); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The disk answers when it likes, and a seed would not play the same twice. */
+async function* readAtOnce(path: string): AsyncGenerator<Buffer> {
+  yield readFileSync(path);
 }
 
 function hashOf(bytes: string): string {

@@ -35,6 +35,7 @@ export interface World {
   readonly biller: Biller;
   readonly model: Model;
   readonly profile: Profile;
+  readonly batchesAtOnce: number;
   readonly timezone: string;
   readonly folder: string;
   readonly notes: string[];
@@ -56,10 +57,12 @@ export async function makeWorld(seed: number): Promise<World> {
     clock.now += 1 + (gate.acts % 97);
   });
   const profile = makeProfile(dice);
+  const batchesAtOnce = new Dice(seed + 5_000_011).pick([1, 2, 3, 8, 16]);
   const server = new SimServer(new Dice(seed + 2_000_003), gate, () => clock.now, {
     pickUp: dice.pick(["at_once", "at_once", "some_time", "leaves"]),
     strangers: dice.chance(0.3) ? 0.01 : 0,
     isDirect: profile.delivery.commit === "direct",
+    isShared: batchesAtOnce > 1,
   });
   const provider = new SimProvider(new Dice(seed + 3_000_017), server, {
     cumulative: dice.chance(0.3),
@@ -75,6 +78,7 @@ export async function makeWorld(seed: number): Promise<World> {
     biller: new Biller(new Dice(seed + 4_000_037)),
     model: new Model({ presumes: afterWindow === "presume_unrescued", graceMs }),
     profile,
+    batchesAtOnce,
     timezone: place.timezone,
     folder,
     notes: [],
@@ -112,7 +116,7 @@ export function contextOf(world: World): PipelineContext {
     archive: new GuardedArchive(join(folder, "data"), gate),
     remote: new RemoteSession(world.server.drop.transport, gate.deadline.signal),
     now: () => world.now,
-    batchesAtOnce: 1,
+    batchesAtOnce: world.batchesAtOnce,
     delay: async (ms: number) => {
       gate.pass();
       world.now += ms;
