@@ -4,7 +4,7 @@
  */
 import { copyFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StepName } from "../../src/pipeline/steps.ts";
+import { STEPS, type StepName } from "../../src/pipeline/steps.ts";
 import type { OpenSsh } from "../support/openssh.ts";
 import { stateOfBatch } from "./promises.ts";
 import { finalNameOf, type KillPoint, type ProfileChoices, type World } from "./world.ts";
@@ -24,6 +24,8 @@ export interface Scenario {
   readonly mend?: (world: World, servers: Servers) => Promise<void>;
   /** Killed here, it once broke a promise: tried in every test run, also where an earlier scenario passes these steps. */
   readonly alsoAt?: readonly StepName[];
+  /** How often its victim passes a step depends on chance: it is tried at the first passing only. */
+  readonly varies?: boolean;
   /** Of the last `run`; asked after the kill and before it, because it depends on what is still to be done. */
   readonly status?: (world: World) => number;
 }
@@ -36,9 +38,16 @@ export async function playFirstNight(world: World): Promise<void> {
 }
 
 const SECOND_NIGHT = ["o-6", "o-7", "o-8", "o-9", "o-10"];
+/** Six batches, all on their way at once. */
+const LONG_NIGHT = Array.from({ length: 16 }, (_, index) => `o-${6 + index}`);
 const REASON = ["--reason", "asked the provider"];
 
+/** With one batch on its way, so that it is known which. */
 async function killed(world: World, step: StepName, passing = 1): Promise<void> {
+  await world.oneAtATime(() => killedAtOnce(world, step, passing));
+}
+
+async function killedAtOnce(world: World, step: StepName, passing: number): Promise<void> {
   const killAt: KillPoint = { step, passing };
   await world.run(["submit", join(world.inbox, "night-2.csv")], { killAt });
 }
@@ -65,6 +74,32 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "a submit",
     arrange: async (world) => void (await world.putExport("night-2.csv", SECOND_NIGHT)),
     victim: SUBMIT_SECOND,
+  },
+  {
+    name: "a submit of six batches at once",
+    arrange: async (world) => void (await world.putExport("night-2.csv", LONG_NIGHT)),
+    victim: SUBMIT_SECOND,
+    alsoAt: STEPS,
+  },
+  {
+    name: "after a kill with six batches on their way, one of them renamed",
+    arrange: async (world) => {
+      await world.putExport("night-2.csv", LONG_NIGHT);
+      await killedAtOnce(world, "commit.renamed", 1);
+    },
+    victim: ["submit"],
+    varies: true,
+    alsoAt: ["submit.begun", "recover.begun", "recover.looked", "recover.decided", "batch.delivered", "deliver.done"],
+  },
+  {
+    name: "after a kill with six batches on their way, none of them renamed",
+    arrange: async (world) => {
+      await world.putExport("night-2.csv", LONG_NIGHT);
+      await killedAtOnce(world, "upload.created", 6);
+    },
+    victim: ["submit"],
+    varies: true,
+    alsoAt: ["recover.decided", "upload.earlier_try_removed", "upload.created", "commit.renamed"],
   },
   {
     name: "a submit with trigger files",

@@ -138,7 +138,15 @@ export class World {
     await this.useServer(this.#server);
   }
 
-  async useServer(server: OpenSsh): Promise<void> {
+  /** What is done within has one batch after the other on its way, whatever is done elsewhere. */
+  async oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    await this.useServer(this.#server, { concurrency: 1 });
+    const done = await work();
+    await this.useServer(this.#server);
+    return done;
+  }
+
+  async useServer(server: OpenSsh, choices: { readonly concurrency?: number } = {}): Promise<void> {
     const sftp = {
       host: server.host,
       port: server.port,
@@ -147,6 +155,7 @@ export class World {
       host_key: server.hostKeyFingerprint,
       inbound: this.inbound,
       outbound: this.outbound,
+      ...choices,
     };
     const merchant = { provider: "./profile.yaml", mid: MID, timezone: "UTC", inbox: this.inbox, sftp };
     const acme = { ...merchant, decline_code_source: "iso8583" };
