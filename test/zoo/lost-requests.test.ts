@@ -5,7 +5,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { exportOfCount, resultsOf } from "../support/e2e.ts";
 import type { ServerAct } from "../transport/embedded-server.ts";
-import { NIGHT_LIMIT_MS, ordersOf, runOf } from "./night.ts";
+import { NIGHT_LIMIT_MS, ordersOf, profileWith, runOf } from "./night.ts";
 import { makeOddMerchant, takingAtOnce } from "./odd-merchant.ts";
 
 vi.setConfig({ testTimeout: NIGHT_LIMIT_MS });
@@ -55,6 +55,35 @@ describe("one request of a night is not answered", { concurrent: true }, () => {
     expect(await merchant.delivered()).toHaveLength(1);
     const openMs = merchant.server.connectionsMs;
     expect(Math.max(...openMs)).toBeLessThan(15_000);
+  });
+});
+
+describe("one of eight batches on their way is not answered", { concurrent: true }, () => {
+  const acts: readonly ServerAct[] = ["stat", "open", "write", "close", "rename"];
+  const cases = acts.flatMap((act) => (["no answer", "lost answer"] as const).map((fault) => [act, fault] as const));
+
+  test.for(cases)("%s, %s: all are delivered once, within the same night", async ([act, fault]) => {
+    let met = 0;
+    const merchant = await makeOddMerchant(
+      {
+        fault: (asked) => {
+          met += asked === act ? 1 : 0;
+          return asked === act && met === 3 ? fault : undefined;
+        },
+      },
+      { ...ONE_SECOND, profile: profileWith({}).replace("max_rows: 2000", "max_rows: 1") },
+    );
+    await merchant.writeExport("a.csv", exportOfCount(8));
+
+    const night = await runOf(merchant);
+    expect(met).toBeGreaterThan(3);
+    expect(night).toMatchObject({ status: 0 });
+    expect(night["submission"].batches.map((batch: { state: string }) => batch.state)).toEqual(
+      Array(8).fill("delivered"),
+    );
+    expect(ordersOf(await merchant.delivered())).toEqual(["o-1", "o-2", "o-3", "o-4", "o-5", "o-6", "o-7", "o-8"]);
+    expect(await merchant.delivered()).toHaveLength(8);
+    expect((await merchant.rescue(["verify"])).status).toBe(0);
   });
 });
 
