@@ -5,7 +5,7 @@ import type { Transport } from "../../src/transport/transport.ts";
 import { memoryServer } from "./memory-server.ts";
 import { type PointOptions, playPoint } from "./play.ts";
 import { type Fault, type Swept, sweep, Trap, tableOf } from "./trap.ts";
-import { Template, type WorldOptions } from "./world.ts";
+import { FIVE_BATCHES, Template, type WorldOptions } from "./world.ts";
 
 const wire = vi.hoisted(() => ({ transport: undefined as Transport | undefined }));
 vi.mock("../../src/transport/sftp.ts", () => ({ createSftpTransport: () => wire.transport }));
@@ -43,16 +43,18 @@ const FAULTS: readonly DropFault[] = [
 const trap = new Trap<MemoryRequest, DropFault>();
 
 /** What a provider may be like, and the delivery that its profile asks for. */
-interface Kind extends Pick<WorldOptions, "delivery" | "results"> {
+interface Kind extends Pick<WorldOptions, "delivery" | "results" | "sftp" | "lastOrder"> {
   readonly kind: string;
   readonly isTaken?: (path: string) => boolean;
   readonly point?: PointOptions;
 }
 
 const KINDS: readonly Kind[] = [
-  { kind: "leaves batches where they are" },
+  { kind: "leaves batches where they are, one after the other", sftp: { concurrency: 1 } },
+  { kind: "leaves batches where they are, five at once", lastOrder: FIVE_BATCHES },
   {
-    kind: "takes batches at once",
+    kind: "takes each batch at once, five on their way",
+    lastOrder: FIVE_BATCHES,
     isTaken: (path) => path.startsWith("/inbound/") && path.endsWith(".csv"),
     // The rename was carried out, its answer lost, and the file is gone before anybody can look.
     point: { mayBeUncertain: true },
@@ -68,7 +70,7 @@ const KINDS: readonly Kind[] = [
 const faultsFor = (kind: Kind) => (kind === KINDS[0] ? FAULTS : FAULTS.filter(({ lasting }) => !lasting));
 
 describe.each(KINDS)("a server that $kind", (server) => {
-  const { kind, isTaken, point, delivery, results } = server;
+  const { kind, isTaken, point, ...options } = server;
   let template: Template;
   const swept: Swept[] = [];
   beforeAll(async () => {
@@ -76,11 +78,7 @@ describe.each(KINDS)("a server that $kind", (server) => {
       wire.transport = transport;
     };
     const side = memoryServer(use, { fault: (request) => trap.meet(request), ...(isTaken ? { isTaken } : {}) });
-    template = await Template.make({
-      server: side,
-      ...(delivery ? { delivery } : {}),
-      ...(results ? { results } : {}),
-    });
+    template = await Template.make({ ...options, server: side });
   });
   afterAll(() => {
     template.remove();

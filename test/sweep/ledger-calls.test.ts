@@ -6,7 +6,7 @@ import type { Transport } from "../../src/transport/transport.ts";
 import { memoryServer } from "./memory-server.ts";
 import { playPoint } from "./play.ts";
 import { type Fault, type Swept, sweep, Trap, tableOf } from "./trap.ts";
-import { Template } from "./world.ts";
+import { FIVE_BATCHES, Template } from "./world.ts";
 
 const shared = vi.hoisted(() => ({
   transport: undefined as Transport | undefined,
@@ -61,7 +61,7 @@ describe("the ledger", () => {
     const server = memoryServer((transport) => {
       shared.transport = transport;
     });
-    template = await Template.make({ server });
+    template = await Template.make({ server, lastOrder: FIVE_BATCHES });
   });
   afterAll(() => {
     template.remove();

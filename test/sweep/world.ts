@@ -1,6 +1,6 @@
 /**
  * A merchant with one good night behind him and one before him, so small that it can be played hundreds of times: two batches to
- * send, one result file to take. The real program as a function; only the wire is the test's, and waiting takes no time.
+ * send (or five, all on their way at once), one result file to take. The real program as a function; only the wire is the test's, and waiting takes no time.
  */
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -41,9 +41,14 @@ export interface WorldOptions {
   readonly sftp?: Readonly<Record<string, unknown>>;
   readonly delivery?: Readonly<Record<string, unknown>>;
   readonly results?: Readonly<Record<string, unknown>>;
+  /** The second night's export goes from o-3 to this order. Default: 6, which makes two batches. */
+  readonly lastOrder?: number;
   /** The second night's export holds a row that is rejected. */
   readonly spoiled?: boolean;
 }
+
+/** Of the second night: five batches. */
+export const FIVE_BATCHES = 13;
 
 const PLACE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
@@ -155,7 +160,11 @@ export class Template {
       [2, "DECLINED"],
     ]);
     // o-3 is with the provider already.
-    world.putExport("b.csv", [3, 4, 5, 6]);
+    const { lastOrder = 6 } = this.#options;
+    world.putExport(
+      "b.csv",
+      Array.from({ length: lastOrder - 2 }, (_, index) => index + 3),
+    );
     return world;
   }
 
