@@ -99,7 +99,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     victim: ["submit"],
     varies: true,
-    alsoAt: ["recover.decided", "upload.earlier_try_removed", "upload.created", "commit.renamed"],
+    alsoAt: ["recover.decided", "abandon.try_removed", "upload.created", "commit.renamed"],
   },
   {
     name: "a submit with trigger files",
