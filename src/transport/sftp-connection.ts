@@ -72,6 +72,7 @@ export class SftpConnection {
       const waiting: Waiting = { action, reject };
       this.#waiting.add(waiting);
       this.#idleTimer ??= this.#startIdleTimer();
+      this.#sendTogether();
       send((error, value) => {
         if (!this.#waiting.delete(waiting)) return;
         this.#noteAnswer();
@@ -83,6 +84,14 @@ export class SftpConnection {
         this.#die({ code: "remote_unreachable", why: describeNetworkError(error), cause: error });
       });
     });
+  }
+
+  /** Requests that are made in the same turn go out in one piece: a system call for each costs more than what is in it. */
+  #sendTogether(): void {
+    const { socket } = this.#session;
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   /** Ends it at once; everything that waits is told why. */
