@@ -204,12 +204,16 @@ function pipelineContext(
 
 /** One line for all that is on its way. */
 function progressLine(show: (line: string) => void): PipelineContext["progress"] {
-  const percents = new Map<string, number>();
+  const onTheirWay = new Set<string>();
+  let sent = 0;
   return (name, sentBytes, sizeBytes) => {
-    percents.set(name, sizeBytes === 0 ? 100 : Math.floor((sentBytes / sizeBytes) * 100));
-    const sent = [...percents.values()].filter((percent) => percent === 100).length;
-    const others = percents.size === 1 ? "" : ` (${sent} batches sent, ${percents.size - sent} on their way)`;
-    show(`${name} ${percents.get(name)} %${others}`);
+    if (sentBytes < sizeBytes) onTheirWay.add(name);
+    else {
+      onTheirWay.delete(name);
+      sent += 1;
+    }
+    const percent = sizeBytes === 0 ? 100 : Math.floor((sentBytes / sizeBytes) * 100);
+    show(`${name} ${percent} % (${sent} sent, ${onTheirWay.size} on their way)`);
   };
 }
 

@@ -10,6 +10,16 @@ let db: Database;
 /** The lock is asked for once in each commit. */
 let commits: number;
 let session: Session;
+let now: number;
+/** How long a commit takes. */
+let commitMs = 0;
+const guard = {
+  isTaken: true,
+  check: () => {
+    commits += 1;
+    now += commitMs;
+  },
+};
 
 beforeEach(async () => {
   folder = await makeFolder();
@@ -17,12 +27,8 @@ beforeEach(async () => {
   db = await connect(await loadSqlite(), join(folder, "ledger.db"));
   db.exec("CREATE TABLE fact (what TEXT NOT NULL UNIQUE)");
   commits = 0;
-  session = new Session(db, {
-    isTaken: true,
-    check: () => {
-      commits += 1;
-    },
-  });
+  now = 0;
+  session = new Session(db, guard, () => now);
 });
 afterEach(async () => {
   await session.close();
@@ -30,7 +36,7 @@ afterEach(async () => {
 });
 
 const add = (what: string) => session.write(() => db.prepare("INSERT INTO fact (what) VALUES (?)").run(what).changes);
-const facts = () => session.read(() => db.prepare<[], string>("SELECT what FROM fact").pluck().all());
+const facts = () => session.read(() => session.db.prepare<[], string>("SELECT what FROM fact").pluck().all());
 
 test("sixteen writes that wait at the same time share one commit, also where one of them fails", async () => {
   const names = Array.from({ length: 16 }, (_, index) => `fact ${index}`);
@@ -43,6 +49,27 @@ test("sixteen writes that wait at the same time share one commit, also where one
 test("writes one after the other have a commit each", async () => {
   for (const what of ["a", "b", "c"]) await add(what);
   expect(commits).toBe(3);
+});
+
+test("where many write and the disk is slow, they wait for one another", async () => {
+  commitMs = 10;
+  await Promise.all(["a", "b"].map(add));
+  await Promise.all(
+    [0, 1, 2, 3].map((ms) => new Promise((resolve) => setTimeout(resolve, ms)).then(() => add(`at ${ms}`))),
+  );
+  commitMs = 0;
+  expect(commits).toBe(2);
+  await add("c");
+  await add("d");
+  expect(commits).toBe(4);
+});
+
+test("what waits when the ledger is closed is still kept", async () => {
+  const written = add("last");
+  await session.close();
+  expect(await written).toBe(1);
+  session = new Session(await connect(await loadSqlite(), join(folder, "ledger.db")), guard, () => now);
+  expect(await facts()).toEqual(["last"]);
 });
 
 test("a commit that fails fails all that shared it, and none of them is kept", async () => {

@@ -77,7 +77,7 @@ function lockIdentity({ merchant, host, pid = process.pid, clock }: LedgerOption
 
 function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, schemaVersion: number): Ledger {
   const row = new LockRow(db, lockIdentity(options));
-  const session = new Session(db, row);
+  const session = new Session(db, row, options.clock);
   const lock = new MerchantLock(lockFile, row, session, options.merchant);
   const reader = new AttemptReader(session);
   const runs = new SqliteRunBook(session);

@@ -4,6 +4,7 @@
  * Single writes that wait at the same time go to the disk together: what costs is the commit, not the row.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Instant } from "../../domain/instant.ts";
 import type { Database } from "./connection.ts";
 import { problemFrom } from "./sqlite-problem.ts";
 
@@ -22,6 +23,9 @@ interface OpenTransaction {
   failure: { readonly error: unknown } | undefined;
 }
 
+/** The longest that a write waits for company. */
+const MOST_GATHER_MS = 10;
+
 /** A write of its own, until it is on the disk. */
 interface WaitingWrite {
   readonly work: () => unknown;
@@ -35,10 +39,14 @@ export class Session {
   readonly #inside = new AsyncLocalStorage<OpenTransaction>();
   #tail: Promise<unknown> = Promise.resolve();
   #waiting: WaitingWrite[] = [];
+  readonly #clock: () => Instant;
+  /** How long the last shared commit took; 0 after one that nobody shared. */
+  #gatherMs = 0;
 
-  constructor(db: Database, guard: WriteGuard) {
+  constructor(db: Database, guard: WriteGuard, clock: () => Instant) {
     this.db = db;
     this.#guard = guard;
+    this.#clock = clock;
   }
 
   /**
@@ -64,7 +72,7 @@ export class Session {
     }
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject });
-      if (this.#waiting.length === 1) void this.#queued(() => this.#commitWaiting());
+      if (this.#waiting.length === 1) void this.#gather().then(() => this.#queued(() => this.#commitWaiting()));
     });
   }
 
@@ -84,6 +92,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.#current()) throw new Error("the ledger was closed inside a transaction");
     return this.#queued(async () => {
+      await this.#commitWaiting();
       this.db.close();
     });
   }
@@ -103,13 +112,22 @@ export class Session {
     transaction.isChecked = true;
   }
 
+  /**
+   * What else this turn of the event loop wants to record comes along. Where many write, a commit is worth waiting for as long
+   * as the last one took: then the disk has at most half of the time. Who writes alone never waits.
+   */
+  async #gather(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#gatherMs > 0) setTimeout(resolve, this.#gatherMs);
+      else setImmediate(resolve);
+    });
+  }
+
   /** All that wait share one commit, and each is told only after it. */
   async #commitWaiting(): Promise<void> {
-    // Many deliveries go on at once: what else this turn of the event loop wants to record comes along.
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    });
     const writes = this.#waiting.splice(0);
+    if (writes.length === 0) return;
+    const begun = this.#clock();
     try {
       const shared = this.db.transaction(() => {
         this.#guard.check();
@@ -119,6 +137,7 @@ export class Session {
     } catch (error) {
       for (const { reject } of writes) reject(problemFrom(error, this.db.name));
     }
+    this.#gatherMs = writes.length > 1 ? Math.min(this.#clock() - begun, MOST_GATHER_MS) : 0;
   }
 
   /** In a savepoint, so that one that fails takes none of the others with it. Returns how to tell its caller. */
