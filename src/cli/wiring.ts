@@ -26,7 +26,7 @@ import { ExitStatus, exitStatusFor } from "./exit-status.ts";
  * What a file waits for is round trips; from here on the line is full, or the server busy. A server that wants one request after
  * the other (`concurrency: 1`) gets one batch after the other as well.
  */
-const BATCHES_AT_ONCE = 16;
+const BATCHES_AT_ONCE = 32;
 /** Two looks at a remote file lie this far apart. */
 const SETTLE_MS = 1_000;
 
