@@ -106,12 +106,15 @@ test("with concurrency 1 nothing is sent before the answer to what was sent last
 test("the files of a connection share its window", async () => {
   let unanswered = 0;
   let most = 0;
+  const full = Promise.withResolvers<void>();
   await connectTo(
     {
-      busyMs: 1,
+      // Whatever fits into the window has come by then, and nothing was answered.
+      answersWritesAfter: full.promise.then(() => sleep(100)),
       fault: (act) => {
         if (act === "write") unanswered += 1;
         most = Math.max(most, unanswered);
+        if (unanswered === 16) full.resolve();
         return undefined;
       },
       onWritten: () => {
