@@ -8,7 +8,7 @@ import type { Profile } from "./profile.ts";
 import { readChunks } from "./read-chunks.ts";
 import { locateColumns, type ResultColumns } from "./result-header.ts";
 import { RecordReader, type ResultRecord } from "./result-records.ts";
-import { isPlainKey, parseResultAmount, parseResultInstant, toShortWords } from "./result-values.ts";
+import { isPlainKey, parseResultAmount, parseResultInstant, ShortWords } from "./result-values.ts";
 
 export type ResultLine = ResultRow | { readonly line: number; readonly malformed: string };
 
@@ -35,6 +35,8 @@ function* pages(lines: readonly ResultLine[]): Generator<ResultLine[]> {
 /** The first record it is given is the header. */
 class RowDecoder {
   readonly #profile: Profile;
+  readonly #shortWords = new ShortWords(64);
+  readonly #shortMessages = new ShortWords(256);
   #columns: ResultColumns | undefined;
   #width = 0;
 
@@ -64,48 +66,46 @@ class RowDecoder {
     if ("damage" in record) return { line, malformed: record.damage };
     const { length } = record.cells;
     if (length !== this.#width) return { line, malformed: `${length} columns, the header has ${this.#width}` };
-    const row = decodeRow(this.#profile, columns, record.cells, line);
+    const row = this.#decodeCells(columns, record.cells, line);
     return typeof row === "string" ? { line, malformed: row } : row;
   }
-}
 
-/** The row, or why it cannot be believed. */
-function decodeRow(
-  { results }: Profile,
-  columns: ResultColumns,
-  cells: readonly string[],
-  line: number,
-): ResultRow | string {
-  const cell = (field: keyof ResultColumns): string => cells[columns[field] ?? -1] ?? "";
-  const keys = { orderId: cell("order_id"), sessionKey: cell("session_key") };
-  const word = cell("status");
-  const currency = cell("currency").trim();
-  if (keys.orderId === "" && keys.sessionKey === "") return "neither an order id nor a session key";
-  if (!isPlainKey(keys.orderId)) return "the order id is not plain text of at most 128 characters";
-  if (!isPlainKey(keys.sessionKey)) return "the session key is not plain text of at most 128 characters";
-  if (word.trim() === "") return "the status is blank";
-  if (word.includes("\uFFFD")) return "the status is not UTF-8";
+  /** The row, or why it cannot be believed. */
+  #decodeCells(columns: ResultColumns, cells: readonly string[], line: number): ResultRow | string {
+    const { results } = this.#profile;
+    const cell = (field: keyof ResultColumns): string => cells[columns[field] ?? -1] ?? "";
+    const orderId = cell("order_id");
+    const sessionKey = cell("session_key");
+    const word = cell("status");
+    const currency = cell("currency").trim();
+    if (orderId === "" && sessionKey === "") return "neither an order id nor a session key";
+    if (!isPlainKey(orderId)) return "the order id is not plain text of at most 128 characters";
+    if (!isPlainKey(sessionKey)) return "the session key is not plain text of at most 128 characters";
+    if (word.trim() === "") return "the status is blank";
+    if (word.includes("\uFFFD")) return "the status is not UTF-8";
 
-  const amount = parseResultAmount(cell("amount"), currency, results.amountUnit);
-  if (typeof amount === "string") return amount;
-  const processedAt = parseResultInstant(cell("processed_at"));
-  if (typeof processedAt === "string") return processedAt;
-  const status = results.statuses[word.trim().toUpperCase()];
-  if (status !== undefined && isMoney(status)) {
-    if (amount.minor === undefined) return `the amount is blank, and the word means ${status}`;
-    if (currency === "") return `the currency is blank, and the word means ${status}`;
+    const amount = parseResultAmount(cell("amount"), currency, results.amountUnit);
+    if (typeof amount === "string") return amount;
+    const processedAt = parseResultInstant(cell("processed_at"));
+    if (typeof processedAt === "string") return processedAt;
+    const status = results.statuses[word.trim().toUpperCase()];
+    if (status !== undefined && isMoney(status)) {
+      if (amount.minor === undefined) return `the amount is blank, and the word means ${status}`;
+      if (currency === "") return `the currency is blank, and the word means ${status}`;
+    }
+    return {
+      line,
+      orderId,
+      sessionKey,
+      rawStatus: this.#shortWords.of(word),
+      status,
+      amountMinor: amount.minor,
+      currency,
+      processedAt: processedAt.instant,
+      responseCode: this.#shortWords.of(cell("response_code")),
+      message: this.#shortMessages.of(cell("message")),
+    };
   }
-  return {
-    line,
-    ...keys,
-    rawStatus: toShortWords(word, 64),
-    status,
-    amountMinor: amount.minor,
-    currency,
-    processedAt: processedAt.instant,
-    responseCode: toShortWords(cell("response_code"), 64),
-    message: toShortWords(cell("message"), 256),
-  };
 }
 
 function isMoney(status: OutcomeStatus): boolean {
