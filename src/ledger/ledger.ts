@@ -164,6 +164,48 @@ export interface AttemptRecord extends RowPlace {
   readonly mismatchOpen: boolean;
 }
 
+/** Where an attempt stands: the part of an AttemptRecord that reports and silence fold, of every attempt there ever was. */
+export interface AttemptStanding
+  extends Pick<
+    AttemptRecord,
+    | "attemptId"
+    | "orderId"
+    | "attemptNumber"
+    | "declineCode"
+    | "declineCodeSource"
+    | "amountMinor"
+    | "currency"
+    | "declinedAt"
+    | "expiresAt"
+    | "batchId"
+    | "batchState"
+    | "mismatchOpen"
+  > {
+  /** In the order they were appended. */
+  readonly outcomes: readonly Pick<OutcomeRecord, "status" | "amountMinor" | "at">[];
+}
+
+/** What a result row is compared with: the part of an AttemptRecord that decides, because a file speaks of a million. */
+export interface SentAttempt
+  extends Pick<
+    AttemptRecord,
+    | "attemptId"
+    | "orderId"
+    | "attemptNumber"
+    | "amountMinor"
+    | "currency"
+    | "declinedAt"
+    | "expiresAt"
+    | "batchId"
+    | "batchState"
+    | "sessionKey"
+  > {
+  /** All bytes of that batch were once on the server, whatever became of the rename. */
+  readonly batchWasUploaded: boolean;
+  /** In the order they were appended. */
+  readonly outcomes: readonly Outcome[];
+}
+
 export interface OutcomeRecord extends Outcome, Stamp {
   readonly source: OutcomeSource;
   /** The result file's name; empty when a person said it. */
@@ -199,6 +241,8 @@ export interface BatchBook {
   claims(batchId: number): Promise<BatchClaim[]>;
   /** Every attempt in the order of its id, in pages. */
   attempts(): AsyncIterable<AttemptRecord[]>;
+  /** The same, of each only where it stands, at a third of the cost. */
+  standings(): AsyncIterable<AttemptStanding[]>;
 }
 
 export interface BatchFact extends Stamp {
@@ -249,8 +293,10 @@ export interface ResultBook {
   recordCollection(collection: Stamp & { readonly found: number; readonly collected: number }): Promise<void>;
   collections(): Promise<(Stamp & { readonly found: number; readonly collected: number })[]>;
   recordResultFile(file: NewResultFile): Promise<number>;
-  /** Oldest first. */
-  resultFiles(): Promise<ResultFileRecord[]>;
+  /** Oldest first. `waiting`: collected and not applied yet. */
+  resultFiles(which?: "all" | "waiting"): Promise<ResultFileRecord[]>;
+  /** The first that had these bytes. */
+  findResultFile(sha256: string): Promise<ResultFileRecord | undefined>;
   markApplied(
     resultFileId: number,
     applied: Stamp & { readonly rows: number; readonly applied: number; readonly repeated: number },
@@ -260,6 +306,12 @@ export interface ResultBook {
     readonly orderIds: readonly string[];
     readonly sessionKeys: readonly string[];
   }): Promise<AttemptRecord[]>;
+  /** The same attempts, each once, in no order, with what decides about a result row only. The objects are the caller's. */
+  findSentAttempts(keys: {
+    readonly orderIds: readonly string[];
+    readonly sessionKeys: readonly string[];
+  }): Promise<SentAttempt[]>;
+  /** Fastest in the order of the attempts. */
   appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void>;
 }
 
@@ -304,8 +356,11 @@ export interface NewOutcome extends Outcome, Stamp {
 export interface BreakBook {
   /** Records those whose (code, fingerprint) is new, and returns only them. */
   recordBreaks(breaks: readonly NewBreak[]): Promise<BreakRecord[]>;
-  /** Oldest first. */
-  breaks(which: "all" | "open"): Promise<BreakRecord[]>;
+  /** Oldest first; with `code` only those. */
+  breaks(which: "all" | "open", code?: BreakCode): Promise<BreakRecord[]>;
+  countOpenBreaks(): Promise<number>;
+  /** Open or settled. */
+  findBreaks(code: BreakCode, fingerprints: readonly string[]): Promise<BreakRecord[]>;
   settleBreak(breakId: number, settled: Settlement): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ import { batchPromises } from "./ledger/batches.ts";
 import { bookPromises } from "./ledger/books.ts";
 import { breakPromises } from "./ledger/breaks.ts";
 import { lockPromises } from "./ledger/lock.ts";
+import { projectionPromises } from "./ledger/projections.ts";
 import { transactionPromises } from "./ledger/transactions.ts";
 
 export interface LedgerPlace {
@@ -50,6 +51,7 @@ export function ledgerSuite(makePlace: () => Promise<LedgerPlace>): void {
   batchPromises(bench);
   attemptPromises(bench);
   breakPromises(bench);
+  projectionPromises(bench);
   transactionPromises(bench);
   lockPromises(bench);
 }

@@ -1,4 +1,5 @@
 /** The database itself keeps facts from being changed, whoever writes to it. */
+import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type BetterSqlite3 from "better-sqlite3";
@@ -44,7 +45,7 @@ beforeAll(async () => {
   const file = { ...STAMP, name: "r", sizeBytes: 1, modifiedAt: 1, sha256: "c", archivePath: "a" };
   const resultFileId = await ledger.recordResultFile({ ...file, state: "collected", source: "file" });
   await ledger.markApplied(resultFileId, { ...STAMP, rows: 1, applied: 1, repeated: 0 });
-  await ledger.appendOutcomes([sampleOutcome(1, { resultFileId })]);
+  await ledger.appendOutcomes([sampleOutcome(1, { resultFileId, sessionKey: "sk-1" })]);
   await ledger.recordBreaks([sampleBreak()]);
   await ledger.settleBreak(1, { ...STAMP, reason: "x", as: undefined });
   await ledger.close();
@@ -114,4 +115,26 @@ describe("a migration", () => {
     expect(fresh.prepare("SELECT max(version) FROM migration").pluck().get()).toBe(next - 1);
     expect(fresh.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").pluck().get()).toBe(0);
   });
+});
+
+test("a ledger that an older program filled still finds its attempts by their session keys", async () => {
+  const place = await makeFolder();
+  mkdirSync(place, { recursive: true });
+  const old = new Sqlite(join(place, "ledger.db"));
+  migrate(old, 1, MIGRATIONS.slice(0, 2));
+  old.exec(`
+    INSERT INTO owner (merchant, host, recorded_at) VALUES ('acme', 'here', 1);
+    INSERT INTO export VALUES (1, 'a', 'n', 1, 1, 0, 0, 'p', 1, '', 1, 1);
+    INSERT INTO batch VALUES (1, 1);
+    INSERT INTO batch_event VALUES (1, 1, 'planned', '', 0, '', 1, 1);
+    INSERT INTO attempt VALUES (1, 'o', 't', 1, 1, 0, 1, 2, 's', 'c', '51', '', 1, 'USD', 1, 2, 1);
+    INSERT INTO outcome VALUES (1, 1, 'pending', 'P', 1, 'USD', NULL, 'person', NULL, 0, '', '', 'sk-ä', 1, 1);
+    INSERT INTO outcome VALUES (1, 2, 'rescued', 'A', 1, 'USD', NULL, 'person', NULL, 0, '', '', 'sk-ä', 1, 1);
+    INSERT INTO outcome VALUES (1, 3, 'refunded', 'R', 1, 'USD', NULL, 'person', NULL, 0, '', '', '', 1, 1)`);
+  old.close();
+  const ledger = await openSqliteLedger({ folder: place, merchant: "acme", host: "here", clock: () => 5 });
+  const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: ["sk-ä"] });
+  expect(found).toMatchObject([{ attemptId: 1, sessionKey: "sk-ä", outcomes: [{}, {}, {}] }]);
+  await ledger.close();
+  await removeFolder(place);
 });

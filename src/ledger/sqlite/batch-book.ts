@@ -8,13 +8,28 @@ import {
   mayBeWithProvider,
 } from "../../domain/batch.ts";
 import type { MoneyTotal } from "../../domain/money.ts";
-import type { AttemptRecord, BatchBook, BatchClaim, BatchEvent, BatchFact, BatchRecord, Stamp } from "../ledger.ts";
+import type {
+  AttemptRecord,
+  AttemptStanding,
+  BatchBook,
+  BatchClaim,
+  BatchEvent,
+  BatchFact,
+  BatchRecord,
+  Stamp,
+} from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
 import type { Session } from "./session.ts";
+import { StandingReader } from "./standings.ts";
 
 interface ContentRow extends Omit<BatchContent, "totals"> {
   readonly totals: string;
   readonly archivePath: string;
+}
+
+interface BatchRow {
+  readonly batchId: number;
+  readonly exportId: number;
 }
 
 const isState = (kind: BatchEvent["state"]): kind is BatchState => (BATCH_STATES as readonly string[]).includes(kind);
@@ -22,17 +37,19 @@ const isState = (kind: BatchEvent["state"]): kind is BatchState => (BATCH_STATES
 export class SqliteBatchBook implements BatchBook {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
+  readonly #standings: StandingReader;
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
+    this.#standings = new StandingReader(session, (batchId) => attempts.stateOfBatch(batchId));
     this.#statements = prepare(session);
   }
 
   batches(which: "all" | "unfinished"): Promise<BatchRecord[]> {
     return this.#session.read(() => {
-      if (which === "all") return this.#statements.all.all().map((row) => this.#fold(row));
+      if (which === "all") return this.#foldAll();
       return this.#statements.unfinished
         .all()
         .map((row) => this.#fold(row))
@@ -111,6 +128,10 @@ export class SqliteBatchBook implements BatchBook {
     return this.#attempts.all();
   }
 
+  standings(): AsyncIterable<AttemptStanding[]> {
+    return this.#standings.all();
+  }
+
   #append(batchId: number, kind: BatchEvent["state"], name: string, fact: BatchFact): void {
     this.#statements.insertEvent.run(batchId, kind, name, fact.try, fact.detail, fact.at, fact.recordedAt);
   }
@@ -127,25 +148,44 @@ export class SqliteBatchBook implements BatchBook {
     }
   }
 
-  #fold({ batchId, exportId }: { readonly batchId: number; readonly exportId: number }): BatchRecord {
-    const events = this.#statements.events.all(batchId);
-    const last = events.findLast((event) => isState(event.state));
-    if (!last || !isState(last.state)) throw new Error(`batch ${batchId} has no state`);
-    const tries = Math.max(0, ...events.filter((event) => event.state === "uploading").map((event) => event.try));
-    const temporary = events.findLast((event) => event.state === "temporary_created" && event.try === tries);
-    const content = this.#statements.content.get(batchId);
-    return {
-      batchId,
-      exportId,
-      state: last.state,
-      since: { at: last.at, recordedAt: last.recordedAt },
-      detail: last.detail,
-      name: events.findLast((event) => event.state === "name_minted")?.name ?? "",
-      tries,
-      temporary: temporary && { try: temporary.try, path: temporary.name },
-      content: content && { ...content, totals: parseTotals(content.totals) },
-    };
+  /** Two queries for all of them: a year has thousands. */
+  #foldAll(): BatchRecord[] {
+    const events = Map.groupBy(this.#statements.allEvents.all(), (event) => event.batchId);
+    const contents = new Map(this.#statements.allContents.all().map((content) => [content.batchId, content]));
+    const all = this.#statements.all.all();
+    return all.map((row) => foldBatch(row, events.get(row.batchId) ?? [], contents.get(row.batchId)));
   }
+
+  #fold(row: BatchRow): BatchRecord {
+    const { batchId } = row;
+    return foldBatch(row, this.#statements.events.all(batchId), this.#statements.content.get(batchId));
+  }
+}
+
+function foldBatch(
+  { batchId, exportId }: BatchRow,
+  events: readonly BatchEvent[],
+  content: ContentRow | undefined,
+): BatchRecord {
+  const last = events.findLast((event) => isState(event.state));
+  if (!last || !isState(last.state)) throw new Error(`batch ${batchId} has no state`);
+  const tries = Math.max(0, ...events.filter((event) => event.state === "uploading").map((event) => event.try));
+  const temporary = events.findLast((event) => event.state === "temporary_created" && event.try === tries);
+  return {
+    batchId,
+    exportId,
+    state: last.state,
+    since: { at: last.at, recordedAt: last.recordedAt },
+    detail: last.detail,
+    name: events.findLast((event) => event.state === "name_minted")?.name ?? "",
+    tries,
+    temporary: temporary && { try: temporary.try, path: temporary.name },
+    content: content && toContent(content),
+  };
+}
+
+function toContent({ rows, sizeBytes, sha256, totals, archivePath }: ContentRow): NonNullable<BatchRecord["content"]> {
+  return { rows, sizeBytes, sha256, totals: parseTotals(totals), archivePath };
 }
 
 /** Sums are bigint, which neither JSON nor an INTEGER column holds without loss. */
@@ -155,19 +195,21 @@ function parseTotals(json: string): MoneyTotal[] {
 }
 
 function prepare({ db }: Session) {
-  type Row = { batchId: number; exportId: number };
+  const event = "event_id AS eventId, kind AS state, name, try, detail, at, recorded_at AS recordedAt";
+  const content = `SELECT batch_id AS batchId, rows, size_bytes AS sizeBytes, sha256, totals, archive_path AS archivePath
+    FROM batch_content`;
   const batch = "SELECT batch_id AS batchId, export_id AS exportId FROM batch";
   return {
-    all: db.prepare<[], Row>(`${batch} ORDER BY batch_id`),
-    one: db.prepare<[number], Row>(`${batch} WHERE batch_id = ?`),
+    all: db.prepare<[], BatchRow>(`${batch} ORDER BY batch_id`),
+    one: db.prepare<[number], BatchRow>(`${batch} WHERE batch_id = ?`),
     // Reads the small index of finished batches, not their events.
-    unfinished: db.prepare<[], Row>(
+    unfinished: db.prepare<[], BatchRow>(
       `${batch} WHERE NOT EXISTS (SELECT 1 FROM batch_event AS event
          WHERE event.batch_id = batch.batch_id AND event.kind IN ('delivered', 'failed')) ORDER BY batch_id`,
     ),
-    events: db.prepare<[number], BatchEvent>(
-      `SELECT event_id AS eventId, kind AS state, name, try, detail, at, recorded_at AS recordedAt FROM batch_event
-       WHERE batch_id = ? ORDER BY event_id`,
+    events: db.prepare<[number], BatchEvent>(`SELECT ${event} FROM batch_event WHERE batch_id = ? ORDER BY event_id`),
+    allEvents: db.prepare<[], BatchEvent & { batchId: number }>(
+      `SELECT batch_id AS batchId, ${event} FROM batch_event ORDER BY event_id`,
     ),
     claims: db.prepare<[number, number], Omit<BatchClaim, "again"> & { again: 0 | 1 }>(
       `SELECT attempt_id AS attemptId, position, 0 AS again FROM attempt WHERE batch_id = ?
@@ -178,10 +220,8 @@ function prepare({ db }: Session) {
     insertEvent: db.prepare<[number, string, string, number, string, number, number]>(
       `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ),
-    content: db.prepare<[number], ContentRow>(
-      `SELECT rows, size_bytes AS sizeBytes, sha256, totals, archive_path AS archivePath FROM batch_content
-       WHERE batch_id = ?`,
-    ),
+    content: db.prepare<[number], ContentRow>(`${content} WHERE batch_id = ?`),
+    allContents: db.prepare<[], ContentRow & { batchId: number }>(content),
     insertContent: db.prepare<[ContentRow & { batchId: number }]>(
       `INSERT INTO batch_content (batch_id, rows, size_bytes, sha256, totals, archive_path)
        VALUES (@batchId, @rows, @sizeBytes, @sha256, @totals, @archivePath)`,

@@ -1,4 +1,5 @@
 /** Breaks: found once each, settled at most once. */
+import type { BreakCode } from "../../domain/break.ts";
 import type { OutcomeStatus } from "../../domain/outcome.ts";
 import type { BreakBook, BreakRecord, NewBreak, Settlement } from "../ledger.ts";
 import type { Session } from "./session.ts";
@@ -33,8 +34,23 @@ export class SqliteBreakBook implements BreakBook {
     );
   }
 
-  async breaks(which: "all" | "open"): Promise<BreakRecord[]> {
-    const rows = await this.#session.read(() => this.#statements[which].all());
+  async breaks(which: "all" | "open", code?: BreakCode): Promise<BreakRecord[]> {
+    const { all, open, allOfCode, openOfCode } = this.#statements;
+    const rows = await this.#session.read(() => {
+      if (code === undefined) return (which === "all" ? all : open).all();
+      return (which === "all" ? allOfCode : openOfCode).all(code);
+    });
+    return rows.map(toBreak);
+  }
+
+  countOpenBreaks(): Promise<number> {
+    return this.#session.read(() => this.#statements.countOpen.get() ?? 0);
+  }
+
+  async findBreaks(code: BreakCode, fingerprints: readonly string[]): Promise<BreakRecord[]> {
+    const rows = await this.#session.read(() =>
+      fingerprints.flatMap((fingerprint) => this.#statements.known.all(code, fingerprint)),
+    );
     return rows.map(toBreak);
   }
 
@@ -70,6 +86,14 @@ function prepare({ db }: Session) {
   return {
     all: db.prepare<[], BreakRow>(`${breaks} ORDER BY break_id`),
     open: db.prepare<[], BreakRow>(`${breaks} WHERE settled.break_id IS NULL ORDER BY break_id`),
+    allOfCode: db.prepare<[string], BreakRow>(`${breaks} WHERE code = ? ORDER BY break_id`),
+    openOfCode: db.prepare<[string], BreakRow>(
+      `${breaks} WHERE code = ? AND settled.break_id IS NULL ORDER BY break_id`,
+    ),
+    countOpen: db
+      .prepare<[], number>("SELECT (SELECT count(*) FROM break) - (SELECT count(*) FROM break_settled)")
+      .pluck(),
+    known: db.prepare<[string, string], BreakRow>(`${breaks} WHERE code = ? AND fingerprint = ?`),
     one: db.prepare<[number], BreakRow>(`${breaks} WHERE break_id = ?`),
     insert: db.prepare<[Record<string, unknown>]>(
       `INSERT INTO break (code, fingerprint, order_id, file, line, message, attempt_id, batch_id, at, recorded_at)

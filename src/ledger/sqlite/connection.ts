@@ -63,7 +63,7 @@ export async function connect(sqlite: Sqlite, path: string): Promise<Database> {
     db.pragma("recursive_triggers = ON");
     db.pragma("trusted_schema = OFF");
     db.pragma("temp_store = MEMORY");
-    db.pragma("cache_size = -32768");
+    db.pragma("cache_size = -65536");
     return db;
   } catch (error) {
     db.close();

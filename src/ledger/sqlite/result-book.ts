@@ -7,9 +7,12 @@ import type {
   RemoteLook,
   ResultBook,
   ResultFileRecord,
+  SentAttempt,
   Stamp,
 } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { OutcomeWriter } from "./outcome-writer.ts";
+import { SentAttemptReader } from "./sent-attempts.ts";
 import type { Session } from "./session.ts";
 
 type Collection = Stamp & { readonly found: number; readonly collected: number };
@@ -27,11 +30,15 @@ interface ResultFileRow extends NewResultFile {
 export class SqliteResultBook implements ResultBook {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
+  readonly #sent: SentAttemptReader;
+  readonly #outcomes: OutcomeWriter;
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
+    this.#sent = new SentAttemptReader(session.db, (batchId) => attempts.stateOfBatch(batchId));
+    this.#outcomes = new OutcomeWriter(session.db);
     this.#statements = prepare(session);
   }
 
@@ -59,9 +66,16 @@ export class SqliteResultBook implements ResultBook {
     return this.#session.write(() => Number(this.#statements.insertFile.run(file).lastInsertRowid));
   }
 
-  async resultFiles(): Promise<ResultFileRecord[]> {
-    const rows = await this.#session.read(() => this.#statements.files.all());
+  async resultFiles(which: "all" | "waiting" = "all"): Promise<ResultFileRecord[]> {
+    const rows = await this.#session.read(() => this.#statements[which].all());
     return rows.map(toResultFile);
+  }
+
+  findResultFile(sha256: string): Promise<ResultFileRecord | undefined> {
+    return this.#session.read(() => {
+      const row = this.#statements.bySha256.get(sha256);
+      return row && toResultFile(row);
+    });
   }
 
   markApplied(resultFileId: number, { rows, applied, repeated, at, recordedAt }: Applied): Promise<void> {
@@ -77,36 +91,20 @@ export class SqliteResultBook implements ResultBook {
     return this.#session.read(() => {
       const ids = new Set<number>();
       for (const orderId of keys.orderIds) for (const id of this.#statements.idsByOrder.all(orderId)) ids.add(id);
-      for (const key of keys.sessionKeys) for (const id of this.#statements.idsBySessionKey.all(key)) ids.add(id);
+      for (const id of this.#sent.idsOfSessionKeys(keys.sessionKeys)) ids.add(id);
       return this.#attempts.byIds([...ids]);
     });
   }
 
-  appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {
-    return this.#session.write(() => {
-      for (const outcome of outcomes) this.#append(outcome);
-    });
+  findSentAttempts(keys: {
+    readonly orderIds: readonly string[];
+    readonly sessionKeys: readonly string[];
+  }): Promise<SentAttempt[]> {
+    return this.#session.read(() => this.#sent.find(keys.orderIds, keys.sessionKeys));
   }
 
-  #append(outcome: NewOutcome): void {
-    const nth = (this.#statements.lastOutcome.get(outcome.attemptId) ?? 0) + 1;
-    this.#statements.insertOutcome.run(
-      outcome.attemptId,
-      nth,
-      outcome.status,
-      outcome.rawStatus,
-      outcome.amountMinor,
-      outcome.currency,
-      outcome.processedAt ?? null,
-      outcome.source,
-      outcome.resultFileId ?? null,
-      outcome.line,
-      outcome.responseCode,
-      outcome.message,
-      outcome.sessionKey,
-      outcome.at,
-      outcome.recordedAt,
-    );
+  appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {
+    return this.#session.write(() => this.#outcomes.append(outcomes));
   }
 }
 
@@ -123,6 +121,10 @@ function toResultFile(row: ResultFileRow): ResultFileRecord {
 }
 
 function prepare({ db }: Session) {
+  const files = `SELECT result_file_id AS resultFileId, name, size_bytes AS sizeBytes, modified_at AS modifiedAt, sha256,
+    archive_path AS archivePath, state, source, file.at, file.recorded_at AS recordedAt, done.rows AS appliedRows,
+    done.applied, done.repeated, done.at AS appliedAt, done.recorded_at AS appliedRecordedAt
+    FROM result_file AS file LEFT JOIN result_file_applied AS done USING (result_file_id)`;
   return {
     putLook: db.prepare<[RemoteLook]>(
       `INSERT INTO look (name, size_bytes, modified_at, first_seen_at, seen_at)
@@ -146,25 +148,15 @@ function prepare({ db }: Session) {
       `INSERT INTO result_file (name, size_bytes, modified_at, sha256, archive_path, state, source, at, recorded_at)
        VALUES (@name, @sizeBytes, @modifiedAt, @sha256, @archivePath, @state, @source, @at, @recordedAt)`,
     ),
-    files: db.prepare<[], ResultFileRow>(
-      `SELECT result_file_id AS resultFileId, name, size_bytes AS sizeBytes, modified_at AS modifiedAt, sha256,
-         archive_path AS archivePath, state, source, file.at, file.recorded_at AS recordedAt, done.rows AS appliedRows,
-         done.applied, done.repeated, done.at AS appliedAt, done.recorded_at AS appliedRecordedAt
-       FROM result_file AS file LEFT JOIN result_file_applied AS done USING (result_file_id) ORDER BY result_file_id`,
+    all: db.prepare<[], ResultFileRow>(`${files} ORDER BY result_file_id`),
+    waiting: db.prepare<[], ResultFileRow>(
+      `${files} WHERE done.result_file_id IS NULL AND state = 'collected' ORDER BY result_file_id`,
     ),
+    bySha256: db.prepare<[string], ResultFileRow>(`${files} WHERE sha256 = ? ORDER BY result_file_id LIMIT 1`),
     insertApplied: db.prepare<[number, number, number, number, number, number]>(
       `INSERT INTO result_file_applied (result_file_id, rows, applied, repeated, at, recorded_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
     ),
     idsByOrder: db.prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id = ?").pluck(),
-    idsBySessionKey: db
-      .prepare<[string], number>("SELECT attempt_id FROM outcome WHERE session_key = ? AND session_key <> ''")
-      .pluck(),
-    lastOutcome: db.prepare<[number], number>("SELECT max(nth) FROM outcome WHERE attempt_id = ?").pluck(),
-    insertOutcome: db.prepare<(string | number | null)[]>(
-      `INSERT INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, source,
-         result_file_id, line, response_code, message, session_key, at, recorded_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
   };
 }

@@ -6,14 +6,17 @@ import type { Database } from "better-sqlite3";
 import { Problem } from "../../../domain/problem.ts";
 import { facts } from "./0001-facts.ts";
 import { exportArchived } from "./0002-export-archived.ts";
+import { learnedKeys } from "./0003-learned-keys.ts";
 
 export interface Migration {
   /** 1, 2, 3, … */
   readonly version: number;
   readonly sql: string;
+  /** What its SQL calls. */
+  readonly functions?: Readonly<Record<string, (value: unknown) => number>>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [facts, exportArchived];
+export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys];
 
 /**
  * Each missing step and its row are committed together, so a step is never half applied nor applied twice.
@@ -29,6 +32,8 @@ export function migrate(db: Database, recordedAt: number, migrations: readonly M
     if (version > newest) throw newerThanProgram(db.name, version, newest);
     if (version === 0) createMigrationTable(db);
     for (const migration of migrations.filter((step) => step.version > version)) {
+      for (const [name, work] of Object.entries(migration.functions ?? {}))
+        db.function(name, { deterministic: true }, work);
       db.exec(migration.sql);
       db.prepare("INSERT INTO migration (version, recorded_at) VALUES (?, ?)").run(migration.version, recordedAt);
     }

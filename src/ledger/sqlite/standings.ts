@@ -1,0 +1,145 @@
+/** Where each attempt stands: four ranges of neighbours a page, as plain columns, because a report reads millions. */
+import type { BatchState } from "../../domain/batch.ts";
+import { type BreakCode, isMismatch } from "../../domain/break.ts";
+import type { OutcomeStatus } from "../../domain/outcome.ts";
+import type { AttemptStanding } from "../ledger.ts";
+import type { Database } from "./connection.ts";
+import type { Session } from "./session.ts";
+
+/** Small enough to be garbage before the collector has copied it twice: larger pages take twice the memory and longer. */
+const PAGE_ROWS = 1_000;
+
+type AttemptColumns = [
+  attemptId: number,
+  orderId: string,
+  attemptNumber: number,
+  declineCode: string,
+  declineCodeSource: string,
+  amountMinor: number,
+  currency: string,
+  declinedAt: number,
+  expiresAt: number,
+  batchId: number,
+];
+
+type Word = AttemptStanding["outcomes"][number];
+type Standing = { -readonly [Key in keyof AttemptStanding]: AttemptStanding[Key] };
+
+const NO_WORDS: readonly Word[] = [];
+
+export class StandingReader {
+  readonly #session: Session;
+  readonly #stateOfBatch: (batchId: number) => BatchState;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(session: Session, stateOfBatch: (batchId: number) => BatchState) {
+    this.#session = session;
+    this.#stateOfBatch = stateOfBatch;
+    this.#statements = prepare(session.db);
+  }
+
+  async *all(): AsyncGenerator<AttemptStanding[]> {
+    let last = 0;
+    for (;;) {
+      const page = await this.#session.read(() => this.#after(last));
+      const end = page.at(-1);
+      if (!end) return;
+      last = end.attemptId;
+      yield page;
+    }
+  }
+
+  #after(attemptId: number): AttemptStanding[] {
+    const rows = this.#statements.attempts.all(attemptId, PAGE_ROWS);
+    const last = rows.at(-1)?.[0] ?? attemptId;
+    const words = this.#wordsOf(attemptId, last);
+    const page = rows.map((row) => toStanding(row, words.get(row[0]) ?? NO_WORDS));
+    this.#correct(page, attemptId, last);
+    const states = new Map<number, BatchState>();
+    for (const standing of page) {
+      let state = states.get(standing.batchId);
+      if (state === undefined) {
+        state = this.#stateOfBatch(standing.batchId);
+        states.set(standing.batchId, state);
+      }
+      standing.batchState = state;
+    }
+    return page;
+  }
+
+  #wordsOf(after: number, last: number): Map<number, Word[]> {
+    const words = new Map<number, Word[]>();
+    for (const [attemptId, status, amountMinor, at] of this.#statements.outcomes.all(after, last)) {
+      const word = { status, amountMinor, at };
+      const earlier = words.get(attemptId);
+      if (earlier) earlier.push(word);
+      else words.set(attemptId, [word]);
+    }
+    return words;
+  }
+
+  /** What few attempts have: a later claim, an open mismatch. */
+  #correct(page: readonly Standing[], after: number, last: number): void {
+    const reclaims = this.#statements.reclaims.all(after, last);
+    const mismatches = this.#statements.openBreaks.all(after, last).filter(([, code]) => isMismatch(code));
+    if (reclaims.length === 0 && mismatches.length === 0) return;
+    const byId = new Map(page.map((standing) => [standing.attemptId, standing]));
+    for (const [attemptId, batchId] of reclaims) {
+      const standing = byId.get(attemptId);
+      if (standing) standing.batchId = batchId;
+    }
+    for (const [attemptId] of mismatches) {
+      const standing = byId.get(attemptId);
+      if (standing) standing.mismatchOpen = true;
+    }
+  }
+}
+
+function toStanding(row: AttemptColumns, outcomes: readonly Word[]): Standing {
+  const [attemptId, orderId, attemptNumber, declineCode, declineCodeSource, amountMinor, currency] = row;
+  return {
+    attemptId,
+    orderId,
+    attemptNumber,
+    declineCode,
+    declineCodeSource,
+    amountMinor,
+    currency,
+    declinedAt: row[7],
+    expiresAt: row[8],
+    batchId: row[9],
+    batchState: "planned",
+    mismatchOpen: false,
+    outcomes,
+  };
+}
+
+function prepare(db: Database) {
+  type Range = [after: number, last: number];
+  const ofRange = "attempt_id > ? AND attempt_id <= ?";
+  return {
+    attempts: db
+      .prepare<[number, number], AttemptColumns>(
+        `SELECT attempt_id, order_id, attempt_number, decline_code, decline_code_source, amount_minor, currency,
+           declined_at, expires_at, batch_id
+         FROM attempt WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`,
+      )
+      .raw(),
+    outcomes: db
+      .prepare<Range, [number, OutcomeStatus, number, number]>(
+        `SELECT attempt_id, status, amount_minor, at FROM outcome WHERE ${ofRange} ORDER BY attempt_id, nth`,
+      )
+      .raw(),
+    reclaims: db
+      .prepare<Range, [number, number]>(
+        `SELECT attempt_id, batch_id FROM reclaim WHERE ${ofRange} ORDER BY attempt_id, nth`,
+      )
+      .raw(),
+    openBreaks: db
+      .prepare<Range, [number, BreakCode]>(
+        `SELECT attempt_id, code FROM break
+         WHERE ${ofRange} AND NOT EXISTS (SELECT 1 FROM break_settled settled WHERE settled.break_id = break.break_id)`,
+      )
+      .raw(),
+  };
+}

@@ -1,0 +1,148 @@
+/** Reads that give a part of what is known, for millions of rows: the part is the same as in the whole. */
+import { describe, expect, test } from "vitest";
+import type { AttemptStanding } from "../../../src/ledger/ledger.ts";
+import type { LedgerBench } from "../ledger-suite.ts";
+import {
+  archiveBatch,
+  deliverBatch,
+  FACT,
+  failBatch,
+  pagesOf,
+  planBatch,
+  STAMP,
+  sampleAttempt,
+  sampleBreak,
+  sampleOutcome,
+} from "./samples.ts";
+
+/** Three batches: one uncertain, one failed whose rows went into a delivered one; words, keys and open breaks among them. */
+async function playSome({ ledger }: LedgerBench): Promise<void> {
+  const uncertain = await planBatch(ledger, sampleAttempt(0), sampleAttempt(1));
+  await archiveBatch(ledger, uncertain);
+  await ledger.recordBatchState(uncertain, "uncertain", FACT);
+  await failBatch(ledger, await planBatch(ledger, sampleAttempt(2), sampleAttempt(3)));
+  const again = await ledger.planBatch({ ...STAMP, exportId: 2 });
+  await ledger.reclaim(again, [3]);
+  await deliverBatch(ledger, again);
+  await ledger.appendOutcomes([
+    sampleOutcome(1, { status: "pending", sessionKey: "s-1", processedAt: 5 }),
+    sampleOutcome(3),
+    sampleOutcome(1, { sessionKey: "s-2" }),
+  ]);
+  await ledger.recordBreaks([
+    sampleBreak({ code: "amount_mismatch", attemptId: 4 }),
+    sampleBreak({ code: "currency_mismatch", attemptId: 2 }),
+    sampleBreak({ code: "late_outcome", attemptId: 3 }),
+  ]);
+  await ledger.settleBreak(2, { ...STAMP, reason: "compared", as: undefined });
+}
+
+export function projectionPromises(bench: LedgerBench): void {
+  describe("a part of what is known", () => {
+    test("says where each attempt stands as the whole record does", async () => {
+      await playSome(bench);
+      const whole = await pagesOf(bench.ledger.attempts());
+      const parts: AttemptStanding[] = [];
+      for await (const page of bench.ledger.standings()) parts.push(...page);
+      expect(parts).toEqual(
+        whole.map((record) => ({
+          ...Object.fromEntries(Object.keys(parts[0] ?? {}).map((key) => [key, record[key as keyof typeof record]])),
+          outcomes: record.outcomes.map(({ status, amountMinor, at }) => ({ status, amountMinor, at })),
+        })),
+      );
+      expect(parts.map((part) => part.batchState)).toEqual(["uncertain", "uncertain", "delivered", "failed"]);
+      expect(parts.map((part) => part.mismatchOpen)).toEqual([false, false, false, true]);
+    });
+
+    test("says of what was sent what a result row is compared with", async () => {
+      await playSome(bench);
+      const orderIds = ["order-3", "order-0", "order-2", "order-9", "order-1"];
+      const found = await bench.ledger.findSentAttempts({ orderIds, sessionKeys: ["s-2", "s-9"] });
+      const whole = await bench.ledger.findAttemptsForResults({ orderIds, sessionKeys: [] });
+      expect(found.toSorted((a, b) => a.attemptId - b.attemptId)).toEqual(
+        whole.map((record) => ({
+          ...Object.fromEntries(Object.keys(found[0] ?? {}).map((key) => [key, record[key as keyof typeof record]])),
+          batchWasUploaded: record.batchState === "delivered",
+          outcomes: record.outcomes.map(({ status, rawStatus, amountMinor, currency, processedAt }) => ({
+            status,
+            rawStatus,
+            amountMinor,
+            currency,
+            ...(processedAt === undefined ? {} : { processedAt }),
+          })),
+        })),
+      );
+      expect(found).toHaveLength(4);
+    });
+
+    test("finds what was sent by a session key alone, and by nothing else", async () => {
+      await playSome(bench);
+      const find = async (sessionKeys: string[]) =>
+        (await bench.ledger.findSentAttempts({ orderIds: [], sessionKeys })).map((found) => found.attemptId);
+      expect(await find(["s-2"])).toEqual([1]);
+      expect(await find(["s-1", "s-2"])).toEqual([1]);
+      expect(await find(["", "s-3", "order-0"])).toEqual([]);
+    });
+  });
+
+  describe("outcomes by the hundred", () => {
+    test("keep their order within an attempt, whatever they share with their neighbours", async () => {
+      const { ledger } = bench;
+      const attempts = Array.from({ length: 150 }, (_, n) => sampleAttempt(n));
+      await planBatch(ledger, ...attempts);
+      const file = { ...STAMP, name: "r", sizeBytes: 1, modifiedAt: 1, sha256: "c", archivePath: "a" };
+      const resultFileId = await ledger.recordResultFile({ ...file, state: "collected", source: "file" });
+      const said = (id: number, line: number) =>
+        line % 67 === 0
+          ? sampleOutcome(id, { line, message: "a person" })
+          : sampleOutcome(id, { line, source: "file", resultFileId, sessionKey: `s-${id}`, processedAt: line });
+      const words = Array.from({ length: 400 }, (_, n) => said(((n * 7) % 150) + 1, n));
+      await ledger.appendOutcomes(words.slice(0, 211));
+      await ledger.appendOutcomes(words.slice(211));
+      for (const record of await pagesOf(ledger.attempts())) {
+        const own = words.filter((word) => word.attemptId === record.attemptId);
+        expect(record.outcomes.map((outcome) => [outcome.line, outcome.source, outcome.processedAt])).toEqual(
+          own.map((word) => [word.line, word.source, word.processedAt]),
+        );
+      }
+      const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: attempts.map((_, n) => `s-${n + 1}`) });
+      expect(found).toHaveLength(150);
+    });
+  });
+
+  describe("breaks and result files", () => {
+    test("are found by what they are", async () => {
+      const { ledger } = bench;
+      await playSome(bench);
+      expect(await ledger.countOpenBreaks()).toBe(2);
+      const codes = async (which: "all" | "open", code: "currency_mismatch" | "amount_mismatch") =>
+        (await ledger.breaks(which, code)).map((found) => found.breakId);
+      expect([await codes("all", "currency_mismatch"), await codes("open", "currency_mismatch")]).toEqual([[2], []]);
+      expect(await codes("open", "amount_mismatch")).toEqual([1]);
+      const found = await ledger.findBreaks("currency_mismatch", ["order y", sampleBreak().fingerprint]);
+      expect(found.map((entry) => [entry.breakId, entry.settled?.reason])).toEqual([[2, "compared"]]);
+      expect(await ledger.findBreaks("overdue", [sampleBreak().fingerprint])).toEqual([]);
+    });
+
+    test("wait until they are applied, and are known by their bytes", async () => {
+      const { ledger } = bench;
+      const file = {
+        ...STAMP,
+        name: "r",
+        sizeBytes: 1,
+        modifiedAt: 1,
+        sha256: "c1",
+        archivePath: "a",
+        source: "file",
+      } as const;
+      await ledger.recordResultFile({ ...file, state: "collected" });
+      await ledger.recordResultFile({ ...file, sha256: "c2", state: "quarantined" });
+      await ledger.recordResultFile({ ...file, sha256: "c3", state: "collected" });
+      await ledger.markApplied(1, { ...STAMP, rows: 1, applied: 1, repeated: 0 });
+      expect((await ledger.resultFiles("waiting")).map((waiting) => waiting.resultFileId)).toEqual([3]);
+      expect((await ledger.findResultFile("c1"))?.applied?.rows).toBe(1);
+      expect((await ledger.findResultFile("c3"))?.resultFileId).toBe(3);
+      expect(await ledger.findResultFile("c4")).toBeUndefined();
+    });
+  });
+}
