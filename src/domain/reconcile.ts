@@ -95,6 +95,7 @@ export function reconcileRow(row: ResultRow, candidates: readonly KnownAttempt[]
  * decline, or the very words (and time) of an earlier attempt's outcome.
  */
 function chooseAttempt(row: ResultRow, candidates: readonly KnownAttempt[]): KnownAttempt | "earlier" | undefined {
+  if (candidates.length < 2) return candidates[0];
   const sent = candidates.filter((candidate) => candidate.batchState !== "failed");
   const attempts = (sent.length > 0 ? sent : [...candidates]).toSorted((a, b) => a.attemptNumber - b.attemptNumber);
   const latest = attempts.at(-1);
@@ -208,17 +209,17 @@ function isSameWord(outcome: Outcome, row: KnownRow, attempt: KnownAttempt): boo
 }
 
 function amountMismatch(status: OutcomeStatus, amountMinor: number, attempt: KnownAttempt): string | undefined {
-  const sent = formatMoney(attempt.amountMinor, attempt.currency);
-  const said = formatMoney(amountMinor, attempt.currency);
+  const sent = () => formatMoney(attempt.amountMinor, attempt.currency);
   if (status !== "refunded" && status !== "charged_back") {
-    return amountMinor === attempt.amountMinor ? undefined : `the result says ${said}, the rebill was ${sent}`;
+    if (amountMinor === attempt.amountMinor) return undefined;
+    return `the result says ${formatMoney(amountMinor, attempt.currency)}, the rebill was ${sent()}`;
   }
   const already = attempt.outcomes
     .filter((outcome) => outcome.status === status)
     .reduce((sum, outcome) => sum + outcome.amountMinor, 0);
   if (already + amountMinor <= attempt.amountMinor) return undefined;
   const words = status === "refunded" ? "refunds" : "chargebacks";
-  return `${words} of ${formatMoney(already + amountMinor, attempt.currency)} in sum are more than the ${sent} rescued`;
+  return `${words} of ${formatMoney(already + amountMinor, attempt.currency)} in sum are more than the ${sent()} rescued`;
 }
 
 function isOlderThanLast(row: KnownRow, attempt: KnownAttempt): boolean {

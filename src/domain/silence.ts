@@ -56,10 +56,13 @@ export interface LateFile {
 /** All findings of silence, in pages, because a whole month may be overdue. Returns what has been answered since. */
 export async function* findSilence(facts: SilenceFacts, now: Instant): AsyncGenerator<FoundBreak[], LateFile[]> {
   const slots = new ResultSlots(facts, now);
-  for await (const page of facts.attempts) {
-    slots.addPending(page);
-    const overdue = page.flatMap((attempt) => overdueBreak(attempt, now, facts.window) ?? []);
-    if (overdue.length > 0) yield overdue;
+  // Only these two rules look at single rebills; a year of them is not read for nothing.
+  if (facts.window.afterWindow === "overdue" || facts.resultsDue.length > 0) {
+    for await (const page of facts.attempts) {
+      slots.addPending(page);
+      const overdue = page.flatMap((attempt) => overdueBreak(attempt, now, facts.window) ?? []);
+      if (overdue.length > 0) yield overdue;
+    }
   }
   const { missing, late } = slots.judge(facts.collections);
   const rest = [...missing, ...missedNights(facts, now), ...uncertainBatches(facts.batches)];
@@ -72,12 +75,16 @@ export function breakKey(found: Pick<Break, "code" | "fingerprint">): string {
   return `${found.code} ${found.fingerprint}`;
 }
 
+export function overdueFingerprint(attemptId: number): string {
+  return `attempt ${attemptId}`;
+}
+
 function overdueBreak(attempt: SilentAttempt, now: Instant, window: WindowRule): FoundBreak | undefined {
   if (bucketOf(attempt, now, window).reason !== "overdue") return undefined;
   return {
     ...silence(
       "overdue",
-      `attempt ${attempt.attemptId}`,
+      overdueFingerprint(attempt.attemptId),
       `no verdict, and its window ended ${formatInstant(attempt.expiresAt)}`,
     ),
     orderId: attempt.orderId,
@@ -103,13 +110,16 @@ function uncertainBatches(batches: readonly SilentBatch[]): FoundBreak[] {
 function missedNights(facts: Pick<SilenceFacts, "runs" | "expectRunBy">, now: Instant): FoundBreak[] {
   const due = facts.expectRunBy;
   const begun = facts.runs.filter((run) => SENDING_COMMANDS.includes(run.command)).map((run) => run.at);
+  begun.sort((a, b) => a - b);
   if (due === undefined || begun.length === 0) return [];
-  const first = begun.reduce((earliest, at) => Math.min(earliest, at));
+  const [first = now] = begun;
   const [firstNight, ...nights] = dueInstants(due, first - 1, now);
   let previous = firstNight?.at ?? now;
   const missed: FoundBreak[] = [];
+  let next = 0;
   for (const { day, at } of nights) {
-    if (!begun.some((run) => run > previous && run <= at)) {
+    while ((begun[next] ?? at) <= previous && next < begun.length) next += 1;
+    if ((begun[next] ?? Number.POSITIVE_INFINITY) > at) {
       const message = `no run began in the night to ${day}, by ${formatTimeOfDay(due)} ${due.zone}`;
       missed.push(silence("night_missed", `night ${day}`, message));
     }
@@ -165,10 +175,11 @@ class ResultSlots {
     const without: { readonly due: Instant; readonly lookedAt: Instant }[] = [];
     let pending = 0;
     let next = 0;
+    let last = 0;
     for (const slot of this.#slots) {
       pending += slot.pending;
       while ((listings[next]?.at ?? slot.at) < slot.at) next += 1;
-      const last = listings.findIndex((listing, index) => index >= next && listing.at >= slot.at + RESULT_GRACE_MS);
+      while ((listings[last]?.at ?? Number.POSITIVE_INFINITY) < slot.at + RESULT_GRACE_MS) last += 1;
       if (pending === 0) continue;
       const judged = listings[last];
       const file = listings.slice(next, judged && last + 1).find((listing) => listing.left > 0);

@@ -1,64 +1,73 @@
-/** What the ledger knows of the orders on a page of result rows, kept up to date while the page is applied. */
+/** What the ledger knows of the orders in a stretch of result rows, kept up to date while the stretch is applied. */
+import type { Outcome } from "../domain/outcome.ts";
 import type { KnownAttempt, ResultRow } from "../domain/reconcile.ts";
-import type { AttemptRecord } from "../ledger/ledger.ts";
+import type { SentAttempt } from "../ledger/ledger.ts";
 import type { PipelineContext } from "./context.ts";
+import { pagesOf } from "./pages.ts";
+
+/** It changes as rows are applied. */
+type Known = { -readonly [Key in keyof KnownAttempt]: KnownAttempt[Key] } & { readonly outcomes: Outcome[] };
 
 export class KnownAttempts {
-  readonly #byOrder: Map<string, KnownAttempt[]>;
-  readonly #all: Map<number, KnownAttempt>;
+  readonly #byOrder = new Map<string, Known[]>();
+  readonly #bySession = new Map<string, Known[]>();
 
-  private constructor(attempts: readonly KnownAttempt[]) {
-    this.#all = new Map(attempts.map((attempt) => [attempt.attemptId, attempt]));
-    this.#byOrder = Map.groupBy(attempts, (attempt) => attempt.orderId);
-  }
-
-  static async load(context: PipelineContext, rows: readonly ResultRow[]): Promise<KnownAttempts> {
-    const attempts = await context.ledger.findAttemptsForResults(keysOf(rows));
-    const uploaded = new Map<number, boolean>();
-    for (const { batchId, batchState } of attempts) {
-      if (batchState === "delivered" || uploaded.has(batchId)) continue;
-      const events = await context.ledger.batchEvents(batchId);
-      uploaded.set(
-        batchId,
-        events.some((event) => event.state === "uploaded"),
-      );
+  static async load({ ledger }: PipelineContext, rows: readonly ResultRow[]): Promise<KnownAttempts> {
+    const known = new KnownAttempts();
+    const orderIds = new Set(rows.map((row) => row.orderId));
+    orderIds.delete("");
+    // Neighbours in the ledger's index are read at a fraction of the cost of strangers.
+    for (const page of pagesOf([...orderIds].sort())) {
+      known.#add(await ledger.findSentAttempts({ orderIds: page, sessionKeys: [] }));
     }
-    return new KnownAttempts(attempts.map((attempt) => toKnown(attempt, uploaded.get(attempt.batchId) ?? true)));
+    const sessionKeys = new Set(rows.filter((row) => known.#goesBySession(row)).map((row) => row.sessionKey));
+    for (const page of pagesOf([...sessionKeys])) {
+      const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: page });
+      known.#add(found.filter((attempt) => !known.#holds(attempt)));
+    }
+    return known;
   }
 
-  candidatesFor(row: ResultRow): KnownAttempt[] {
-    const ofOrder = this.#byOrder.get(row.orderId) ?? [];
-    // A provider may put its own key where ours belongs; an order that somebody else names is not ours.
-    const mayUseSession = row.sessionKey !== "" && (row.orderId === "" || row.orderId === row.sessionKey);
-    if (ofOrder.length > 0 || !mayUseSession) return ofOrder.map((attempt) => this.#current(attempt));
-    const bySession = [...this.#all.values()].filter((attempt) => attempt.sessionKey === row.sessionKey);
-    return bySession;
+  candidatesFor(row: ResultRow): readonly KnownAttempt[] {
+    if (!this.#goesBySession(row)) return this.#byOrder.get(row.orderId) ?? [];
+    return (this.#bySession.get(row.sessionKey) ?? []).toSorted((a, b) => a.attemptId - b.attemptId);
   }
 
-  learn(attemptId: number, outcome: KnownAttempt["outcomes"][number], sessionKey: string): void {
-    const attempt = this.#all.get(attemptId);
-    if (!attempt) return;
-    const learned = sessionKey === "" ? attempt.sessionKey : (attempt.sessionKey ?? sessionKey);
-    this.#all.set(attemptId, { ...attempt, outcomes: [...attempt.outcomes, outcome], sessionKey: learned });
+  /** `candidate`: one that was given by `candidatesFor`. */
+  learn(candidate: KnownAttempt, outcome: Outcome, sessionKey: string): void {
+    const attempt = candidate as Known;
+    attempt.outcomes.push(outcome);
+    // The first key that was learned is kept.
+    if (sessionKey === "" || attempt.sessionKey !== undefined) return;
+    attempt.sessionKey = sessionKey;
+    append(this.#bySession, sessionKey, attempt);
   }
 
   setBatchState(batchId: number, batchState: KnownAttempt["batchState"]): void {
-    for (const [id, attempt] of this.#all)
-      if (attempt.batchId === batchId) this.#all.set(id, { ...attempt, batchState });
+    for (const attempts of this.#byOrder.values()) {
+      for (const attempt of attempts) if (attempt.batchId === batchId) attempt.batchState = batchState;
+    }
   }
 
-  #current(attempt: KnownAttempt): KnownAttempt {
-    return this.#all.get(attempt.attemptId) ?? attempt;
+  /** A provider may put its own key where ours belongs; an order that somebody else names is not ours. */
+  #goesBySession({ orderId, sessionKey }: ResultRow): boolean {
+    return sessionKey !== "" && (orderId === "" || orderId === sessionKey) && !this.#byOrder.has(orderId);
+  }
+
+  #holds({ orderId, attemptId }: SentAttempt): boolean {
+    return this.#byOrder.get(orderId)?.some((known) => known.attemptId === attemptId) ?? false;
+  }
+
+  #add(attempts: readonly SentAttempt[]): void {
+    for (const attempt of attempts as readonly Known[]) {
+      append(this.#byOrder, attempt.orderId, attempt);
+      if (attempt.sessionKey !== undefined) append(this.#bySession, attempt.sessionKey, attempt);
+    }
   }
 }
 
-function toKnown(attempt: AttemptRecord, batchWasUploaded: boolean): KnownAttempt {
-  return { ...attempt, batchWasUploaded };
-}
-
-function keysOf(rows: readonly ResultRow[]) {
-  return {
-    orderIds: [...new Set(rows.map((row) => row.orderId).filter((id) => id !== ""))],
-    sessionKeys: [...new Set(rows.map((row) => row.sessionKey).filter((key) => key !== ""))],
-  };
+function append(map: Map<string, Known[]>, key: string, attempt: Known): void {
+  const others = map.get(key);
+  if (others) others.push(attempt);
+  else map.set(key, [attempt]);
 }

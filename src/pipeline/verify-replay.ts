@@ -20,10 +20,11 @@ import type {
   ResultFileRecord,
   Stamp,
 } from "../ledger/ledger.ts";
+import { isFoundByRow } from "./apply-results.ts";
 import type { HashedFile } from "./archive.ts";
 import type { PipelineContext } from "./context.ts";
-import { PageReader } from "./page-reader.ts";
-import { applyFiles, applyWaiting, isFoundByRow } from "./reconcile.ts";
+import { PageReader } from "./pages.ts";
+import { applyFiles, applyWaiting } from "./reconcile.ts";
 
 /** The archive and the recorded facts cannot both be right; the message is for a person. */
 export class ReplayFailure extends Error {

@@ -1,3 +1,12 @@
+/** Pages of rows: cut, and read. */
+
+/** For one call of the ledger. Larger pages outlive the collector's first look and take more memory and time. */
+const PAGE_ROWS = 1_000;
+
+export function* pagesOf<Row>(all: readonly Row[]): Generator<Row[]> {
+  for (let start = 0; start < all.length; start += PAGE_ROWS) yield all.slice(start, start + PAGE_ROWS);
+}
+
 /** One at a time from pages that are only fetched when they are needed. */
 export class PageReader<Row> {
   readonly #pages: AsyncIterator<Row[]>;

@@ -1,0 +1,188 @@
+/**
+ * One result file → the ledger, in one transaction. Rows are decided in the order of the file, but looked up and appended a
+ * stretch at a time, in the ledger's order: a file that lists a million orders in an order of its own would otherwise read
+ * and write the ledger at a million places.
+ */
+import type { BreakCode } from "../domain/break.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
+import type {
+  BatchFact,
+  BreakRecord,
+  Ledger,
+  NewBreak,
+  NewOutcome,
+  ResultFileRecord,
+  Stamp,
+} from "../ledger/ledger.ts";
+import { readResults } from "../profiles/decode.ts";
+import { closeOverdue } from "./close-findings.ts";
+import { type PipelineContext, stamp } from "./context.ts";
+import { KnownAttempts } from "./known-attempts.ts";
+import { MalformedRows } from "./malformed-rows.ts";
+import { pagesOf } from "./pages.ts";
+import { passStep } from "./steps.ts";
+
+export interface Counts {
+  rows: number;
+  applied: number;
+  repeated: number;
+  breaks: BreakRecord[];
+}
+
+const STRETCH_ROWS = 8_000;
+interface Stretch {
+  readonly rows: readonly ResultRow[];
+  readonly malformed: readonly { readonly line: number; readonly malformed: string }[];
+}
+
+export async function* readStretches(context: PipelineContext, file: ResultFileRecord): AsyncGenerator<Stretch> {
+  let rows: ResultRow[] = [];
+  let malformed: { readonly line: number; readonly malformed: string }[] = [];
+  for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
+    for (const line of lines) {
+      if ("malformed" in line) malformed.push(line);
+      else rows.push(line);
+    }
+    if (rows.length + malformed.length < STRETCH_ROWS) continue;
+    yield { rows, malformed };
+    rows = [];
+    malformed = [];
+  }
+  if (rows.length + malformed.length > 0) yield { rows, malformed };
+}
+
+export async function applyFile(context: PipelineContext, file: ResultFileRecord): Promise<Counts> {
+  const { ledger } = context;
+  return ledger.transaction(async () => {
+    const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
+    passStep("reconcile.file_begun");
+    const malformed = new MalformedRows(context, file);
+    for await (const stretch of readStretches(context, file)) {
+      counts.rows += stretch.rows.length + stretch.malformed.length;
+      const breaks = stretch.malformed.flatMap(({ line, malformed: why }) => malformed.add(line, why));
+      await applyStretch(context, file, stretch.rows, { counts, breaks });
+      passStep("reconcile.rows_applied");
+    }
+    await recordBreaks(context, malformed.rest(), counts);
+    if (file.applied === undefined) {
+      const { rows, applied, repeated } = counts;
+      await ledger.markApplied(file.resultFileId, { ...stamp(context), rows, applied, repeated });
+      passStep("reconcile.marked_applied");
+    }
+    return counts;
+  });
+}
+
+async function applyStretch(
+  context: PipelineContext,
+  file: ResultFileRecord,
+  rows: readonly ResultRow[],
+  { counts, breaks }: { readonly counts: Counts; readonly breaks: NewBreak[] },
+): Promise<void> {
+  const now = stamp(context);
+  const known = await KnownAttempts.load(context, rows);
+  const outcomes: NewOutcome[] = [];
+  for (const row of rows) {
+    const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
+    if (verdict.verdict === "repeated") {
+      counts.repeated += 1;
+    } else if (verdict.verdict === "break") {
+      breaks.push({ ...verdict.found, ...now });
+      if (verdict.makesUncertain) await settleBatch(context, known, verdict.found.batchId, "uncertain", row);
+    } else {
+      const { attempt, outcome } = verdict;
+      counts.applied += 1;
+      if (verdict.provesDelivery) await settleBatch(context, known, attempt.batchId, "delivered", row);
+      for (const late of verdict.breaks) breaks.push({ ...late, ...now });
+      outcomes.push(newOutcome(file, row, outcome, attempt.attemptId, now));
+      known.learn(attempt, outcome, row.sessionKey);
+    }
+  }
+  await appendOutcomes(context, outcomes);
+  await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
+  await recordBreaks(context, breaks, counts);
+}
+
+function newOutcome(
+  { source, resultFileId }: ResultFileRecord,
+  { line, responseCode, message, sessionKey }: ResultRow,
+  outcome: Outcome,
+  attemptId: number,
+  { at, recordedAt }: Stamp,
+): NewOutcome {
+  return { ...outcome, attemptId, at, recordedAt, source, resultFileId, line, responseCode, message, sessionKey };
+}
+
+async function appendOutcomes({ ledger }: PipelineContext, outcomes: NewOutcome[]): Promise<void> {
+  // Those of one attempt keep their order.
+  outcomes.sort((a, b) => a.attemptId - b.attemptId);
+  for (const page of pagesOf(outcomes)) await ledger.appendOutcomes(page);
+}
+
+async function recordBreaks({ ledger }: PipelineContext, found: readonly NewBreak[], counts: Counts): Promise<void> {
+  if (found.length === 0) return;
+  const met = await contradictionsMet(ledger, found, counts.breaks[0]?.breakId);
+  const fresh = found.filter(({ code, fingerprint }) => !isContradiction(code) || !met.has(fingerprint));
+  const recorded: BreakRecord[] = [];
+  for (const page of pagesOf(fresh)) recorded.push(...(await ledger.recordBreaks(page)));
+  counts.repeated += found.filter(({ code }) => code !== "late_outcome").length;
+  counts.repeated -= recorded.filter(({ code }) => code !== "late_outcome").length;
+  for (const one of recorded) counts.breaks.push(one);
+}
+
+const CONTRADICTIONS: readonly BreakCode[] = ["conflicting_outcome", "amount_mismatch", "currency_mismatch"];
+
+function isContradiction(code: BreakCode): boolean {
+  return CONTRADICTIONS.includes(code);
+}
+
+/**
+ * The same words again, from another file, are the same contradiction, whatever a person made of them since: a mismatch that
+ * was settled would otherwise come back as a conflict with the settlement.
+ */
+async function contradictionsMet(
+  ledger: Ledger,
+  found: readonly NewBreak[],
+  firstOfThisFile = Number.POSITIVE_INFINITY,
+): Promise<ReadonlySet<string>> {
+  const fingerprints = new Set(found.filter(({ code }) => isContradiction(code)).map(({ fingerprint }) => fingerprint));
+  const met = new Set<string>();
+  for (const page of pagesOf([...fingerprints])) {
+    for (const code of CONTRADICTIONS) {
+      for (const { breakId, fingerprint } of await ledger.findBreaks(code, page)) {
+        if (breakId < firstOfThisFile) met.add(fingerprint);
+      }
+    }
+  }
+  return met;
+}
+
+/** Why a result row changed the state of a batch, in the words of its event. */
+const FOUND_BY_ROW = {
+  delivered: "a result row proves it",
+  uncertain: "the provider has a result for a batch never committed",
+} as const;
+
+/** Applying the same files again records the same state again. */
+export function isFoundByRow(event: Pick<BatchFact, "detail">): boolean {
+  return Object.values(FOUND_BY_ROW).some((words) => event.detail.startsWith(`${words} (line `));
+}
+
+async function settleBatch(
+  context: PipelineContext,
+  known: KnownAttempts,
+  batchId: number | undefined,
+  state: "delivered" | "uncertain",
+  row: ResultRow,
+): Promise<void> {
+  if (batchId === undefined) return;
+  const detail = FOUND_BY_ROW[state];
+  await context.ledger.recordBatchState(batchId, state, {
+    ...stamp(context),
+    try: 0,
+    detail: `${detail} (line ${row.line})`,
+  });
+  passStep("reconcile.batch_settled");
+  known.setBatchState(batchId, state);
+}
