@@ -21,7 +21,7 @@ export async function makeReport(open: OpenMerchant, now: Instant): Promise<Repo
   return buildReport({
     merchant: config.id,
     timezone: config.timezone,
-    attempts: ledger.attempts(),
+    attempts: ledger.standings(),
     batches: await ledger.batches("all"),
     breaks: await ledger.breaks("all"),
     derived: findSilence(await silenceFacts(open), now),
@@ -32,8 +32,8 @@ export async function makeReport(open: OpenMerchant, now: Instant): Promise<Repo
 
 export async function silenceFacts({ config, ledger, profile }: OpenMerchant): Promise<SilenceFacts> {
   return {
-    attempts: ledger.attempts(),
-    batches: await ledger.batches("all"),
+    attempts: ledger.standings(),
+    batches: await ledger.batches(config.resultsDue.length > 0 ? "all" : "unfinished"),
     runs: await ledger.runs(),
     collections: await ledger.collections(),
     window: profile.window,

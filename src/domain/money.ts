@@ -19,9 +19,30 @@ export interface MoneyTotal {
   readonly amountMinor: bigint;
 }
 
+/** A bigint that is added to as a number while that is exact: a report adds millions of amounts, several times each. */
+class Sum {
+  #large = 0n;
+  #small = 0;
+
+  add(amount: number | bigint): void {
+    if (typeof amount === "bigint" || Math.abs(amount) > MAX_AMOUNT_MINOR) {
+      this.#large += BigInt(amount);
+      return;
+    }
+    this.#small += amount;
+    if (Math.abs(this.#small) < Number.MAX_SAFE_INTEGER - MAX_AMOUNT_MINOR) return;
+    this.#large += BigInt(this.#small);
+    this.#small = 0;
+  }
+
+  get value(): bigint {
+    return this.#large + BigInt(this.#small);
+  }
+}
+
 /** Counts and sums per currency, read in the order of the currency codes. */
 export class MoneyTotals {
-  readonly #byCurrency = new Map<string, { count: number; amountMinor: bigint }>();
+  readonly #byCurrency = new Map<string, { count: number; sum: Sum }>();
 
   static of(items: Iterable<Money>): MoneyTotals {
     const totals = new MoneyTotals();
@@ -33,9 +54,11 @@ export class MoneyTotals {
     const entry = this.#byCurrency.get(currency);
     if (entry) {
       entry.count += count;
-      entry.amountMinor += BigInt(amountMinor);
+      entry.sum.add(amountMinor);
     } else {
-      this.#byCurrency.set(currency, { count, amountMinor: BigInt(amountMinor) });
+      const sum = new Sum();
+      sum.add(amountMinor);
+      this.#byCurrency.set(currency, { count, sum });
     }
   }
 
@@ -45,7 +68,7 @@ export class MoneyTotals {
 
   get(currency: string): MoneyTotal {
     const entry = this.#byCurrency.get(currency);
-    return { currency, count: entry?.count ?? 0, amountMinor: entry?.amountMinor ?? 0n };
+    return { currency, count: entry?.count ?? 0, amountMinor: entry?.sum.value ?? 0n };
   }
 
   toArray(): MoneyTotal[] {

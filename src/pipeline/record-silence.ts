@@ -1,6 +1,6 @@
 /** Findings of silence become breaks in the ledger, so that each has a number and can be settled. */
 import { findSilence } from "../domain/silence.ts";
-import type { AttemptRecord, BreakRecord } from "../ledger/ledger.ts";
+import type { BreakRecord } from "../ledger/ledger.ts";
 import { closeMissingFiles } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { passStep } from "./steps.ts";
@@ -8,11 +8,9 @@ import { passStep } from "./steps.ts";
 /** Resolves with those that are new; those that a late file has answered are closed. */
 export async function recordSilence(context: PipelineContext): Promise<BreakRecord[]> {
   const { ledger, merchant, profile } = context;
-  // Only these two rules look at single rebills; a year of them is not read for nothing.
-  const needsAttempts = profile.window.afterWindow === "overdue" || merchant.resultsDue.length > 0;
   const facts = {
-    attempts: needsAttempts ? ledger.attempts() : ([] as AttemptRecord[][]),
-    batches: await ledger.batches("all"),
+    attempts: ledger.standings(),
+    batches: await ledger.batches(merchant.resultsDue.length > 0 ? "all" : "unfinished"),
     runs: await ledger.runs(),
     collections: await ledger.collections(),
     window: profile.window,

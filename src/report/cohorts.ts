@@ -29,6 +29,8 @@ interface Cohort<Name> {
 
 /** An export full of made-up decline codes must not fill the memory: what comes after so many goes under `other`. */
 const MOST_COHORTS = 2_000;
+/** No key of a night or a code. */
+const OTHER = "other";
 
 export class Cohorts<Name extends object> {
   readonly #byKey = new Map<string, Cohort<Name>>();
@@ -38,8 +40,9 @@ export class Cohorts<Name extends object> {
     this.#other = other;
   }
 
-  add(name: Name, { currency, amountMinor }: Money, bucket: SubmittedBucket): void {
-    const cohort = this.#find(name);
+  /** `key`: the name as one text, by which it is found and ordered. */
+  add(key: string, name: Name, { currency, amountMinor }: Money, bucket: SubmittedBucket): void {
+    const cohort = this.#byKey.get(key) ?? this.#begin(key, name);
     cohort.submitted.add(currency, amountMinor);
     if (bucket === "rescued") cohort.rescued.add(currency, amountMinor);
     if (bucket === "pending") cohort.pending.add(currency, amountMinor);
@@ -59,13 +62,14 @@ export class Cohorts<Name extends object> {
     );
   }
 
-  #find(name: Name): Cohort<Name> {
-    const key = JSON.stringify(name);
-    const known = this.#byKey.get(key);
+  #begin(key: string, name: Name): Cohort<Name> {
+    const isOneTooMany = this.#byKey.size >= MOST_COHORTS;
+    const kept = isOneTooMany ? OTHER : key;
+    const known = this.#byKey.get(kept);
     if (known) return known;
-    if (this.#byKey.size >= MOST_COHORTS && name !== this.#other) return this.#find(this.#other);
-    const cohort = { name, submitted: new MoneyTotals(), rescued: new MoneyTotals(), pending: new MoneyTotals() };
-    this.#byKey.set(key, cohort);
+    const totals = { submitted: new MoneyTotals(), rescued: new MoneyTotals(), pending: new MoneyTotals() };
+    const cohort = { name: isOneTooMany ? this.#other : name, ...totals };
+    this.#byKey.set(kept, cohort);
     return cohort;
   }
 }

@@ -186,9 +186,10 @@ class ReportFold {
     }
     if (bucket === "pending") this.pendingAgeing = this.#age(attempt);
     if (!countsAsSubmitted(bucket)) return;
-    this.nights.add({ declinedOn: this.#day.of(attempt.declinedAt) }, attempt, bucket);
+    const declinedOn = this.#day.of(attempt.declinedAt);
+    this.nights.add(declinedOn, { declinedOn }, attempt, bucket);
     const { declineCode, declineCodeSource } = attempt;
-    this.declineCodes.add({ declineCode, declineCodeSource }, attempt, bucket);
+    this.declineCodes.add(`${declineCode}\n${declineCodeSource}`, { declineCode, declineCodeSource }, attempt, bucket);
   }
 
   currencies(submitted: MoneyTotals): CurrencyReport[] {

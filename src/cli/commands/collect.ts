@@ -55,8 +55,8 @@ export const command = defineCommand({
 
 async function collectOnce(pipeline: PipelineContext): Promise<Ended<Collection>> {
   const value = await collect(pipeline);
-  const open = await pipeline.ledger.breaks("open");
-  return { status: worst([statusOfCollection(value), statusOfBreaks(open.length)]), value };
+  const open = await pipeline.ledger.countOpenBreaks();
+  return { status: worst([statusOfCollection(value), statusOfBreaks(open)]), value };
 }
 
 /** Looks again and again. Between two looks it holds neither the lock nor a connection: the night's run must not wait for it. */
@@ -104,14 +104,14 @@ class Waiting {
       if (file.state !== "seen" || !this.#files.has(file.name)) this.#files.set(file.name, file);
     }
     await reconcile(pipeline);
-    const open = await pipeline.ledger.breaks("open");
-    const status = worst([statusOfCollection({ files: [...this.#files.values()] }), statusOfBreaks(open.length)]);
+    const open = await pipeline.ledger.countOpenBreaks();
+    const status = worst([statusOfCollection({ files: [...this.#files.values()] }), statusOfBreaks(open)]);
     return { status, value: await isAnythingPending(pipeline) };
   }
 }
 
 async function isAnythingPending({ ledger, profile, clock }: PipelineContext): Promise<boolean> {
-  for await (const page of ledger.attempts()) {
+  for await (const page of ledger.standings()) {
     for (const attempt of page) {
       const { bucket, reason } = bucketOf(attempt, clock.now(), profile.window);
       if (bucket === "pending" || reason === "delivery_unproven") return true;

@@ -31,8 +31,8 @@ export const command = defineCommand({
             files.map((file) => resolve(context.io.cwd, file)),
           );
           const breaks = [...applied.breaks, ...(await recordSilence(pipeline))];
-          const open = await pipeline.ledger.breaks("open");
-          return { status: statusOfBreaks(open.length), value: { ...applied, breaks, open: open.length } };
+          const open = await pipeline.ledger.countOpenBreaks();
+          return { status: statusOfBreaks(open), value: { ...applied, breaks, open } };
         },
       );
       return {

@@ -22,7 +22,7 @@ export const command = defineCommand({
         const batches = await ledger.batches("unfinished");
         const status = await buildStatus({
           merchant: merchant.id,
-          attempts: ledger.attempts(),
+          attempts: ledger.standings(),
           batches,
           runs: await ledger.runs(),
           collections: await ledger.collections(),

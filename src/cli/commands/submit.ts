@@ -81,8 +81,8 @@ async function send(
     await confirm(context, describeSubmission(preview));
   }
   const value = await submit(pipeline, files, { dryRun, reason }, mover);
-  const open = dryRun ? [] : await pipeline.ledger.breaks("open");
-  return { status: worst([statusOfSubmission(value, "given"), statusOfBreaks(open.length)]), value };
+  const open = dryRun ? 0 : await pipeline.ledger.countOpenBreaks();
+  return { status: worst([statusOfSubmission(value, "given"), statusOfBreaks(open)]), value };
 }
 
 /** What went wrong goes to stderr, as words or as JSON lines; the result goes on to say what went right. */
