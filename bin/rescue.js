@@ -19,10 +19,12 @@ if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
 }
 
 async function start() {
-  await enableCompileCache();
+  const args = process.argv.slice(2);
+  // To read the cache costs more than to say the version.
+  if (args[0] !== "--version") await enableCompileCache();
   const { main } = await import("../dist/cli/main.js");
   const { processIo } = await import("../dist/cli/io.js");
-  process.exitCode = await main(process.argv.slice(2), processIo(process, stopOnSignal()));
+  process.exitCode = await main(args, processIo(process, stopOnSignal()));
 }
 
 // In the user's own cache: the default is a folder in /tmp that another user may have made first, with code of theirs.

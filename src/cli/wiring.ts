@@ -18,7 +18,7 @@ import { RemoteSession } from "../pipeline/session.ts";
 import { sweepArchive } from "../pipeline/sweep-archive.ts";
 import { loadProfile } from "../profiles/load.ts";
 import type { Profile } from "../profiles/profile.ts";
-import { createSftpTransport } from "../transport/sftp.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { CommandContext } from "./context.ts";
 import { ExitStatus, exitStatusFor } from "./exit-status.ts";
 
@@ -137,7 +137,7 @@ export async function withPipeline<T>(
   work: (pipeline: PipelineContext, open: OpenMerchant) => Promise<Ended<T>>,
 ): Promise<Ended<T>> {
   return withLedger(context, config, merchant, async (open) => {
-    const remote = new RemoteSession(createSftpTransport(merchant.sftp), context.deadline, context.stop);
+    const remote = new RemoteSession(sftpTransport(merchant), context.deadline, context.stop);
     const pipeline = pipelineContext(context, open, remote, options);
     if (options.dryRun) return work(pipeline, open);
     await open.ledger.acquireLock(options.command);
@@ -152,6 +152,13 @@ export async function withPipeline<T>(
       await open.ledger.releaseLock();
     }
   });
+}
+
+/** SSH is loaded when a connection is made: `report` and `reconcile FILE` need none. */
+function sftpTransport({ sftp }: MerchantConfig): Transport {
+  return {
+    connect: async (signal) => (await import("../transport/sftp.ts")).createSftpTransport(sftp).connect(signal),
+  };
 }
 
 async function recordRun<T>(

@@ -1,18 +1,9 @@
 /** Finds a profile: a built-in one by its id, or a merchant's own YAML file by its path. */
 import { readFile } from "node:fs/promises";
-import { LineCounter, parseDocument } from "yaml";
 import { findNearest } from "../domain/nearest.ts";
 import { Problem } from "../domain/problem.ts";
-import {
-  documentProblem,
-  refuseLongDocument,
-  toIssues,
-  toPlainDocument,
-  wordIssue,
-} from "../domain/strict-document.ts";
 import { flex } from "./flex.ts";
 import type { Profile } from "./profile.ts";
-import { profileSchema } from "./profile-schema.ts";
 
 export const BUILT_IN_PROFILES: Readonly<Record<string, Profile>> = { flex };
 
@@ -20,18 +11,9 @@ export const BUILT_IN_PROFILES: Readonly<Record<string, Profile>> = { flex };
 export async function loadProfile(idOrPath: string): Promise<Profile> {
   if (Object.hasOwn(BUILT_IN_PROFILES, idOrPath)) return BUILT_IN_PROFILES[idOrPath] as Profile;
   if (!/[/\\]|\.ya?ml$/.test(idOrPath)) throw unknownProfile(idOrPath);
-  return parseProfile(await readProfileFile(idOrPath), idOrPath);
-}
-
-export function parseProfile(text: string, file: string): Profile {
-  refuseLongDocument("profile_invalid", file, text);
-  const lines = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
-  const document = toPlainDocument(parsed, (offset) => lines.linePos(offset).line);
-  if (document.issues.length > 0) throw documentProblem("profile_invalid", file, document.issues);
-  const read = profileSchema.safeParse(document.value, { error: wordIssue });
-  if (read.success) return read.data;
-  throw documentProblem("profile_invalid", file, toIssues(read.error.issues, document.lineOf));
+  const text = await readProfileFile(idOrPath);
+  // Only a file of one's own needs a parser and a schema.
+  return (await import("./parse-profile.ts")).parseProfile(text, idOrPath);
 }
 
 async function readProfileFile(path: string): Promise<string> {

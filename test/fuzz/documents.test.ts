@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { parseConfig } from "../../src/config/load.ts";
 import { isProblem } from "../../src/domain/problem.ts";
-import { parseProfile } from "../../src/profiles/load.ts";
+import { parseProfile } from "../../src/profiles/parse-profile.ts";
 import { corpusOf } from "./corpus.ts";
 import { CANARY, fuzz } from "./fuzz.ts";
 import { damaged, hostileCell } from "./hostile.ts";

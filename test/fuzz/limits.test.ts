@@ -14,7 +14,7 @@ import { RejectsFile } from "../../src/intake/rejects.ts";
 import { checkResultFile } from "../../src/profiles/check-results.ts";
 import { readResults } from "../../src/profiles/decode.ts";
 import { flex } from "../../src/profiles/flex.ts";
-import { parseProfile } from "../../src/profiles/load.ts";
+import { parseProfile } from "../../src/profiles/parse-profile.ts";
 import { goodRow, NOW, POLICY, SHAPE, toCsv } from "../intake/read-all.ts";
 import { resultCsv } from "../support/pipeline.ts";
 

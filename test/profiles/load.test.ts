@@ -6,7 +6,8 @@ import { stringify } from "yaml";
 import { formatDuration } from "../../src/domain/instant.ts";
 import { isProblem } from "../../src/domain/problem.ts";
 import { flex } from "../../src/profiles/flex.ts";
-import { BUILT_IN_PROFILES, loadProfile, parseProfile } from "../../src/profiles/load.ts";
+import { BUILT_IN_PROFILES, loadProfile } from "../../src/profiles/load.ts";
+import { parseProfile } from "../../src/profiles/parse-profile.ts";
 import type { Profile } from "../../src/profiles/profile.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a form to be broken in any place.
