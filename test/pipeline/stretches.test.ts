@@ -18,7 +18,7 @@ async function sent(rows: number): Promise<PipelineContext> {
 
 const row = (order: string, key: string, word: string, amount = 1999) =>
   `${order},${key},${word},${amount},USD,2026-11-21T07:00:00Z,,`;
-const FILLERS = 8_100;
+const FILLERS = 9_500;
 const filler = (from: number) => Array.from({ length: FILLERS }, (_, n) => row(`o-${from + n}`, "", "SUBMITTED"));
 
 test("a word, a key and a contradiction of the first stretch are known in the second", async () => {
