@@ -56,7 +56,7 @@ function decideBeforeCommit(delivery: CutOffDelivery, look: RemoteLookAt): Deliv
   if (look.temporary === undefined && delivery.created && !delivery.ignoresTemporaryNames) {
     return {
       step: "uncertain",
-      why: "our temporary file is gone: the provider may have taken it, or a run that was killed had just removed it",
+      why: "our temporary file is gone, and the provider may have taken it",
     };
   }
   const removeTemporary = look.temporary !== undefined;

@@ -50,15 +50,21 @@ async function carryOut(
     // A name that is taken is burned by the upload, which looks at it once more.
     case "burn_name":
     case "upload":
-      if (!(await abandonTries(context, drop, batch, decision, "the last try was abandoned"))) return;
-      return upload(context, drop, await currentBatch(context, batch.batchId));
+      return upload(context, drop, await abandon(context, batch, "the last try was abandoned"), seenPath(batch, decision));
     case "uncertain":
       if (batch.state !== "uncertain") await record(context, batch, "uncertain", decision.why);
   }
 }
 
-async function upload(context: PipelineContext, drop: RemoteDrop, archived: BatchRecord): Promise<void> {
+/** `seen`: where a look has just found our temporary file of an earlier try. */
+async function upload(
+  context: PipelineContext,
+  drop: RemoteDrop,
+  archived: BatchRecord,
+  seen?: string | undefined,
+): Promise<void> {
   passStep("upload.begun");
+  if (!(await removeEarlierTries(context, drop, archived, seen))) return;
   if (await releaseIfTooLate(context, archived)) return;
   passStep("upload.still_fresh");
   checkStop(context);
@@ -104,8 +110,9 @@ async function hasBecomeUncertain(
     return true;
   }
   if (decision.step !== "upload" && decision.step !== "burn_name") return false;
+  const abandoned = await abandon(context, current, `try ${batch.tries} failed: ${error.message}`);
   try {
-    return !(await abandonTries(context, drop, current, decision, `try ${batch.tries} failed: ${error.message}`));
+    return !(await removeEarlierTries(context, drop, abandoned, seenPath(current, decision)));
   } catch (removal) {
     // The refusal is what the person must see; the next run removes what is still there.
     if (!isProblem(removal, "remote_failed", "permission_denied", "remote_unreachable")) throw removal;
@@ -114,38 +121,46 @@ async function hasBecomeUncertain(
 }
 
 /**
- * Back to `archived`, with nothing of ours left on the server. It is recorded only after an acknowledged removal: a file
- * that was there at the last look and is gone before us may have been taken. False: the batch is `uncertain` for that.
- * By their computed paths: a try whose creation was never acknowledged may have left a file as well, but an empty one.
+ * Recorded before our temporary file is removed: once it is gone, only this tells that it was us. Killed in between, the
+ * next upload removes it.
  */
-async function abandonTries(
+async function abandon(context: PipelineContext, batch: BatchRecord, why: string): Promise<BatchRecord> {
+  await record(context, batch, "archived", why);
+  return currentBatch(context, batch.batchId);
+}
+
+function seenPath(batch: BatchRecord, { removeTemporary }: { readonly removeTemporary: boolean }): string | undefined {
+  return removeTemporary ? batch.temporary?.path : undefined;
+}
+
+/**
+ * False: what was seen a moment ago is gone before us, so the provider may have taken it, and the batch is `uncertain` now.
+ * Tries are removed by the names they must have had: one whose creation was never acknowledged may have left a file as well, but an
+ * empty one.
+ */
+async function removeEarlierTries(
   context: PipelineContext,
   drop: RemoteDrop,
   batch: BatchRecord,
-  { removeTemporary }: { readonly removeTemporary: boolean },
-  why: string,
+  seen: string | undefined,
 ): Promise<boolean> {
   const { commit, ignoresTemporaryNames } = context.profile.delivery;
-  let isOurs = !removeTemporary || ignoresTemporaryNames;
-  for (const event of commit === "direct" ? [] : await context.ledger.batchEvents(batch.batchId)) {
+  if (batch.tries === 0 || commit === "direct") return true;
+  let isOurs = seen === undefined || ignoresTemporaryNames;
+  for (const event of await context.ledger.batchEvents(batch.batchId)) {
     if (event.state !== "uploading") continue;
     const path = temporaryPathOf(context, event.name, event.try);
-    const wasSeen = removeTemporary && path === batch.temporary?.path;
     const removed = await drop.remove(path).catch((error) => {
       // Of what was not there a server may say anything: one that may only be read refuses even that.
-      if (wasSeen || !isProblem(error, "remote_failed", "permission_denied")) throw error;
+      if (path === seen || !isProblem(error, "remote_failed", "permission_denied")) throw error;
       return false;
     });
     passStep("abandon.try_removed");
-    isOurs ||= wasSeen && removed;
+    isOurs ||= path === seen && removed;
   }
   passStep("abandon.tries_gone");
-  await record(
-    context,
-    batch,
-    isOurs ? "archived" : "uncertain",
-    isOurs ? why : "our temporary file vanished before we could remove it, and the provider may have taken it",
-  );
+  const why = "our temporary file vanished before we could remove it, and the provider may have taken it";
+  if (!isOurs) await record(context, batch, "uncertain", why);
   return isOurs;
 }
 

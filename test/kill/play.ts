@@ -11,9 +11,6 @@ export interface Stage {
   readonly template: World;
 }
 
-/** Killed there, the program alone knew that it had removed its temporary file. */
-const UNKNOWABLE: readonly StepName[] = ["abandon.try_removed", "abandon.tries_gone"];
-
 export async function setStage(): Promise<Stage> {
   const [plain, refusing] = await Promise.all([
     startOpenSsh(),
@@ -40,7 +37,6 @@ export async function traceScenario(stage: Stage, scenario: Scenario): Promise<S
 
 export async function playKill(stage: Stage, scenario: Scenario, killAt: KillPoint): Promise<void> {
   await inWorld(stage, scenario, async (world) => {
-    if (UNKNOWABLE.includes(killAt.step)) world.mayLoseTemporary = true;
     await world.run(victimOf(scenario, world), { killAt, ...asOfOf(scenario) });
     await checkNothingTwice(world);
     await makeGood(stage, scenario, world);

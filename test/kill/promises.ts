@@ -26,7 +26,6 @@ interface LedgerBatch {
   readonly batchId: number;
   readonly name: string;
   readonly state: string;
-  readonly stateBefore: string;
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly archivePath: string;
@@ -63,10 +62,6 @@ export async function deliveredOrders(world: World): Promise<string[]> {
   return (await deliveredFiles(world)).flatMap(({ text }) => ordersIn(text));
 }
 
-export function hasUncertain(world: World): boolean {
-  return readLedger(join(world.data, "ledger.db")).batches.some((batch) => batch.state === "uncertain");
-}
-
 export function stateOfBatch(world: World, batchId: number): string | undefined {
   return readLedger(join(world.data, "ledger.db")).batches.find((batch) => batch.batchId === batchId)?.state;
 }
@@ -88,9 +83,7 @@ function readLedger(path: string): LedgerFacts {
            (SELECT name FROM batch_event e WHERE e.batch_id = b.batch_id AND kind = 'name_minted'
             ORDER BY event_id DESC LIMIT 1) AS name,
            (SELECT kind FROM batch_event e WHERE e.batch_id = b.batch_id AND kind NOT IN ('name_minted', 'temporary_created')
-            ORDER BY event_id DESC LIMIT 1) AS state,
-           (SELECT kind FROM batch_event e WHERE e.batch_id = b.batch_id AND kind NOT IN ('name_minted', 'temporary_created')
-            ORDER BY event_id DESC LIMIT 1 OFFSET 1) AS stateBefore
+            ORDER BY event_id DESC LIMIT 1) AS state
          FROM batch b LEFT JOIN batch_content c USING (batch_id)`,
       )
       .all();
@@ -116,8 +109,7 @@ function readLedger(path: string): LedgerFacts {
 
 /** `uncertain` is a true answer only where there is no whole file under the final name, and where the scenario says so. */
 async function admitUncertain(world: World, batch: LedgerBatch, facts: LedgerFacts): Promise<void> {
-  const wasUncommitted = batch.stateBefore === "uploading" || batch.stateBefore === "uploaded";
-  if (!world.mayBeUncertain && !(world.mayLoseTemporary && wasUncommitted))
+  if (!world.mayBeUncertain)
     throw new Error(`batch ${batch.name} is uncertain, though everything about it can be known`);
   const path = join(world.inbound, batch.name);
   const lies = existsSync(path) && sha256Of(await readFile(path)) === batch.sha256;

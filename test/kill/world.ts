@@ -75,8 +75,6 @@ export class World {
   readonly foreign = new Map<string, string>();
   /** The scenario puts a delivery where nobody can know; elsewhere `uncertain` would be a way to be never wrong. */
   mayBeUncertain = false;
-  /** A kill may lie between the removal of our temporary file and the record of it: then nobody knows who removed it. */
-  mayLoseTemporary = false;
   readonly #server: OpenSsh;
   profile: ProfileChoices = {};
 

@@ -46,7 +46,6 @@ export class DeliveryCheck {
       if (step.wasClean && step.delivers) this.#checkSettled(batch, names);
       if (batch.state === "delivered" || batch.state === "failed") this.#finished.add(batch.batchId);
     }
-    this.#world.server.removed.clear();
     this.#world.server.checkStrangers();
     this.#lostConnections = this.#world.server.lostConnections;
   }
@@ -110,7 +109,7 @@ export class DeliveryCheck {
       if (state === "committing" && event.recordedAt >= stepBegan) wasInCommit = true;
     }
     if (state !== batch.state) this.#complain(`batch ${batch.batchId} is ${batch.state}, its events say ${state}`);
-    const wasCutOff = (wasInCommit || names.intersection(server.removed).size > 0) && gate.wasInterrupted;
+    const wasCutOff = wasInCommit && gate.wasInterrupted;
     if (wasCutOff) for (const name of names) server.excused.add(name);
     return names;
   }

@@ -38,8 +38,6 @@ export class SimServer {
   /** Names of batches of which something happened that a look may not be able to tell. */
   readonly excused = new Set<string>();
   readonly violations: string[] = [];
-  /** Names of batches whose temporary file the program removed in this step: killed right then, it could not record it. */
-  readonly removed = new Set<string>();
   /** Work of the far side that may come between any two requests. */
   meanwhile: () => void = () => {};
   /** Connections that were lost so far, with all that was on its way over them. */
@@ -119,8 +117,6 @@ export class SimServer {
     if (request.operation === "connect") {
       return { code: this.#dice.pick(["remote_unreachable", "authentication_refused"]), when: "before" };
     }
-    // Its answer does not come: nobody can tell whether it was this removal after which the file was gone.
-    if (request.operation === "remove") this.excused.add(finalNameOf(request.path));
     return { code: this.#dice.pick(FAULT_CODES), when: this.#dice.chance(0.5) ? "before" : "after" };
   }
 
@@ -134,7 +130,6 @@ export class SimServer {
   #watch({ operation, path }: MemoryRequest): void {
     const name = finalNameOf(path);
     if (operation === "create") this.uploadBegunAt.set(name, this.#now());
-    if (operation === "remove" && this.drop.files.has(path)) this.removed.add(name);
     if (operation === "remove" && isFinalPath(path)) this.violations.push(`a final name was removed: ${path}`);
     // Taken before its size could be checked: without a rename there is no acknowledgement that says all.
     const isGone = this.#manners.isDirect && this.#hasArrived(name) && !this.drop.files.has(path);
