@@ -50,7 +50,12 @@ async function carryOut(
     // A name that is taken is burned by the upload, which looks at it once more.
     case "burn_name":
     case "upload":
-      return upload(context, drop, await abandon(context, batch, "the last try was abandoned"), seenPath(batch, decision));
+      return upload(
+        context,
+        drop,
+        await abandon(context, batch, "the last try was abandoned"),
+        seenPath(batch, decision),
+      );
     case "uncertain":
       if (batch.state !== "uncertain") await record(context, batch, "uncertain", decision.why);
   }

@@ -11,18 +11,17 @@ import { fingerprintBytes } from "../fingerprint.ts";
 import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
-import { CanonicalWriter } from "./canonical-writer.ts";
-import { type CanonicalLayout, type ColumnPlan, FORM, layOut, planColumns, QUOTED_FORM } from "./column-plan.ts";
+import { type ColumnPlan, planColumns } from "./column-plan.ts";
 import { CurrencyTable, currencyIndex } from "./currency-table.ts";
 import { DeclineVerdicts } from "./decline-verdicts.ts";
 import { InstantReader } from "./instant-bytes.ts";
 import type { CellSpans } from "./row-scanner.ts";
+import { type RowValues, RowWriter } from "./row-writer.ts";
 import { NEVER_RETRY, PRINT_WORDS, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
 
 const ZERO = 0x30;
 const DOT = 0x2e;
 const SPACE_BYTE = 0x20;
-const UPPER_Z = 0x5a;
 
 const UPPER_A = 0x41;
 const LETTERS = 26;
@@ -40,33 +39,26 @@ const MOST_AMOUNT_DIGITS = 12;
 export class RowJudge {
   readonly #plans: readonly ColumnPlan[];
   readonly #byName: Readonly<Record<ColumnName, ColumnPlan>>;
-  /** The plans, in columns of numbers. */
-  readonly #layout: CanonicalLayout;
   /** By place. */
   readonly #kinds: readonly (ColumnKind | undefined)[];
-  readonly #isCommaFile: boolean;
   readonly #cells: CellSpans;
   readonly #rules: RowRules;
   readonly #currencies: CurrencyTable;
   readonly #declines: DeclineVerdicts;
   readonly #instants = new InstantReader();
-  readonly #writer = new CanonicalWriter();
+  readonly #writer: RowWriter;
   readonly #freshQuarters = new Map<number, boolean>();
 
   /** Of the row at hand. */
-  #declinedAt = 0;
-  #expiresAt = 0;
-  #amountMinor = 0;
-  #amountIsCanonical = false;
+  readonly #values: RowValues = { declinedAt: 0, expiresAt: 0, amountMinor: 0, exponent: 0, amountIsCanonical: false };
   #currency = 0;
 
   constructor(header: ExportHeader, rules: RowRules, cells: CellSpans) {
     this.#plans = planColumns(header, rules);
-    this.#layout = layOut(this.#plans);
     this.#byName = Object.fromEntries(this.#plans.map((plan) => [plan.name, plan])) as Record<ColumnName, ColumnPlan>;
     this.#kinds = header.cells.map((_, at) => this.#plans.find(({ place }) => place === at)?.kind);
-    this.#isCommaFile = header.delimiter === ",";
     this.#cells = cells;
+    this.#writer = new RowWriter(this.#plans, header.delimiter, cells);
     this.#rules = rules;
     this.#currencies = new CurrencyTable(rules.policy.maxAmountMinor);
     this.#declines = new DeclineVerdicts(rules.policy.neverRetry);
@@ -84,7 +76,7 @@ export class RowJudge {
     if (decline === "look_closer") return false;
     into.reserve(end - start);
     const row = into.plain;
-    into.canonicalLength = this.#write(bytes, into.canonical, into.canonicalLength);
+    into.canonicalLength = this.#writer.write(bytes, this.#values, into.canonical, into.canonicalLength);
     into.canonicalEnds[row] = into.canonicalLength;
     into.row[row] = into.rows;
     into.line[row] = into.lines;
@@ -92,7 +84,7 @@ export class RowJudge {
     into.end[row] = end;
     this.#print(bytes, this.#byName.order_id, into.prints, row * PRINT_WORDS);
     this.#print(bytes, this.#byName.transaction_id, into.prints, row * PRINT_WORDS + 2);
-    into.amountMinor[row] = this.#amountMinor;
+    into.amountMinor[row] = this.#values.amountMinor;
     into.currency[row] = this.#currency;
     into.flags[row] = (decline === "never_retry" ? NEVER_RETRY : 0) | this.#postalFlag(bytes);
     into.plain += 1;
@@ -162,10 +154,11 @@ export class RowJudge {
     if (isMajor) for (let place = decimals; place < exponent; place++) value *= 10;
     if (!(value > 0 && value < 10 ** MOST_AMOUNT_DIGITS && value <= (this.#currencies.limits[index] as number)))
       return false;
-    this.#amountMinor = value;
+    this.#values.amountMinor = value;
+    this.#values.exponent = exponent;
     this.#currency = index;
     const whole = (point === -1 ? end : point) - start;
-    this.#amountIsCanonical = isMajor && decimals === exponent && (bytes[start] !== ZERO || whole === 1);
+    this.#values.amountIsCanonical = isMajor && decimals === exponent && (bytes[start] !== ZERO || whole === 1);
     return true;
   }
 
@@ -176,8 +169,8 @@ export class RowJudge {
     const expiresAt = this.#isEmpty(this.#byName.expires_at.place)
       ? declinedAt + policy.rescueWindowMs
       : this.#readInstant(bytes, this.#byName.expires_at);
-    this.#declinedAt = declinedAt;
-    this.#expiresAt = expiresAt;
+    this.#values.declinedAt = declinedAt;
+    this.#values.expiresAt = expiresAt;
     return expiresAt > now && expiresAt - declinedAt >= policy.minimumWindowMs;
   }
 
@@ -210,64 +203,6 @@ export class RowJudge {
     return this.#declines.judge();
   }
 
-  #write(bytes: Buffer, out: Buffer, from: number): number {
-    const { starts, ends, isQuoted } = this.#cells;
-    const { places, forms } = this.#layout;
-    const writer = this.#writer;
-    writer.begin(out, from);
-    // A row without quotes is mostly written as it stands, in long runs.
-    const canRun = this.#isCommaFile && !isQuoted;
-    let runStart = -1;
-    let runEnd = 0;
-    for (let column = 0; column < places.length; column++) {
-      const place = places[column] as number;
-      const start = place === -1 ? -1 : (starts[place] as number);
-      const end = place === -1 ? -1 : (ends[place] as number);
-      const isVerbatim = this.#isVerbatim(forms[column] as number, bytes, start, end);
-      if (isVerbatim && canRun) {
-        if (runStart !== -1 && start === runEnd + 1) {
-          runEnd = end;
-          continue;
-        }
-        if (runStart !== -1) writer.cell(runStart, runEnd);
-        runStart = start;
-        runEnd = end;
-        continue;
-      }
-      if (runStart !== -1) writer.cell(runStart, runEnd);
-      runStart = -1;
-      if (isVerbatim) this.#writeVerbatim(place, start, end);
-      else this.#writeOurs(column);
-    }
-    if (runStart !== -1) writer.cell(runStart, runEnd);
-    return writer.end();
-  }
-
-  /** Is the cell in canonical form already, but for its quotes? */
-  #isVerbatim(form: number, bytes: Buffer, start: number, end: number): boolean {
-    if (form === FORM.verbatim) return start !== -1;
-    if (form === FORM.amount) return this.#amountIsCanonical;
-    if (form === FORM.fallback) return start !== end;
-    return start !== end && isCanonicalInstant(bytes, start, end);
-  }
-
-  #writeVerbatim(place: number, start: number, end: number): void {
-    if (((this.#cells.masks[place] as number) & QUOTED_FORM) !== 0) this.#writer.quotedCell(start, end);
-    else this.#writer.cell(start, end);
-  }
-
-  #writeOurs(column: number): void {
-    const form = this.#layout.forms[column];
-    if (form === FORM.amount) {
-      this.#writer.amount(this.#amountMinor, this.#currencies.exponents[this.#currency] as number);
-    } else if (form === FORM.declinedAt || form === FORM.expiresAt) {
-      this.#writer.instant(form === FORM.declinedAt ? this.#declinedAt : this.#expiresAt);
-    } else {
-      const { fallback } = this.#plans[column] as ColumnPlan;
-      this.#writer.text(fallback, 0, fallback.length);
-    }
-  }
-
   #print(bytes: Buffer, { place }: ColumnPlan, prints: Uint32Array, at: number): void {
     const words = fingerprintBytes(bytes, this.#cells.starts[place] as number, this.#cells.ends[place] as number);
     prints[at] = words.high;
@@ -288,14 +223,6 @@ export class RowJudge {
     const isUs = ends[country.place] === at + 2 && bytes[at] === 0x55 && bytes[at + 1] === 0x53;
     return isUs ? SHORT_US_POSTAL_CODE : 0;
   }
-}
-
-function isCanonicalInstant(bytes: Buffer, start: number, end: number): boolean {
-  if (bytes[end - 1] !== UPPER_Z) return false;
-  if (end - start === 20) return true;
-  return (
-    end - start === 24 && !(bytes[start + 20] === ZERO && bytes[start + 21] === ZERO && bytes[start + 22] === ZERO)
-  );
 }
 
 /** U+0080 to U+009F. */
