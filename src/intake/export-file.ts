@@ -47,11 +47,14 @@ export class ExportFile {
 
   /** To be read through once. No more than was there at the start: a file that grows would never end. */
   async *chunks(): AsyncGenerator<Buffer> {
-    while (this.#sizeBytes < this.#before.size) {
-      const chunk = await this.#read(Math.min(CHUNK_BYTES, this.#before.size - this.#sizeBytes));
+    let coming = this.#readNext();
+    while (coming) {
+      const chunk = await coming;
       if (chunk.length === 0) return;
-      this.#hash.update(chunk);
       this.#sizeBytes += chunk.length;
+      // The disk works while this chunk is looked at.
+      coming = this.#readNext();
+      this.#hash.update(chunk);
       yield chunk;
     }
   }
@@ -81,6 +84,15 @@ export class ExportFile {
   async close(): Promise<void> {
     // It was only read: what closing says changes nothing.
     await this.#handle.close().catch(() => {});
+  }
+
+  /** Undefined: all was read. Its failure is heard when it is awaited. */
+  #readNext(): Promise<Buffer> | undefined {
+    const length = Math.min(CHUNK_BYTES, this.#before.size - this.#sizeBytes);
+    if (length === 0) return undefined;
+    const reading = this.#read(length);
+    reading.catch(() => {});
+    return reading;
   }
 
   async #read(length: number): Promise<Buffer> {

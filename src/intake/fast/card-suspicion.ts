@@ -15,9 +15,20 @@ export function mayHoldCardNumber(bytes: Buffer, start: number, end: number, mas
   const stride = hasSeparators ? SHORTEST_GROUP : SHORTEST_CARD_NUMBER;
   // So many neighbouring digits always include one that is looked at.
   for (let probe = start + stride - 1; probe < end; probe += stride) {
-    if (isDigit(bytes[probe])) return holdsRunOrGroups(bytes, start, end);
+    if (!isDigit(bytes[probe])) continue;
+    if (hasSeparators) return holdsRunOrGroups(bytes, start, end);
+    if (runAround(bytes, probe, start, end) >= SHORTEST_CARD_NUMBER) return true;
   }
   return false;
+}
+
+/** How many digits stand on end where one is. */
+function runAround(bytes: Buffer, probe: number, start: number, end: number): number {
+  let first = probe;
+  while (first > start && isDigit(bytes[first - 1])) first -= 1;
+  let last = probe + 1;
+  while (last < end && isDigit(bytes[last])) last += 1;
+  return last - first;
 }
 
 /** 13 digits on end; or four, a space or a dash, and four more. */

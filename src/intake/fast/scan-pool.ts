@@ -9,13 +9,20 @@ export interface ScannedPiece {
   readonly found: ScannedRows;
 }
 
+interface Thread {
+  readonly worker: Worker;
+  readonly waiting: Waiting[];
+  /** Why it is no more; undefined while it lives. */
+  failure: Error | undefined;
+}
+
 interface Waiting {
   resolve(piece: ScannedPiece): void;
   reject(error: unknown): void;
 }
 
 export class ScanPool {
-  readonly #threads: readonly { readonly worker: Worker; readonly waiting: Waiting[] }[];
+  readonly #threads: readonly Thread[];
   readonly #spares: ScannedRows[] = [];
   #next = 0;
 
@@ -25,14 +32,18 @@ export class ScanPool {
     this.#threads = Array.from({ length: threads }, () => {
       const worker = new Worker(file, { workerData: setup });
       const waiting: Waiting[] = [];
+      const thread: Thread = { worker, waiting, failure: undefined };
+      const fail = (error: Error) => {
+        thread.failure ??= error;
+        for (const { reject } of waiting.splice(0)) reject(thread.failure);
+      };
       worker.on("message", ({ bytes, found }: WorkerAnswer) => {
         const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
         waiting.shift()?.resolve({ bytes: piece, found: ScannedRows.revive(found) });
       });
-      worker.on("error", (error) => {
-        for (const { reject } of waiting.splice(0)) reject(error);
-      });
-      return { worker, waiting };
+      worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+      worker.on("exit", () => fail(new Error("a thread that reads the export ended before its work was done")));
+      return thread;
     });
   }
 
@@ -40,6 +51,7 @@ export class ScanPool {
   scan(bytes: Buffer): Promise<ScannedPiece> {
     const thread = this.#threads[this.#next++ % this.#threads.length];
     if (!thread) throw new Error("a pool without threads");
+    if (thread.failure) return Promise.reject(thread.failure);
     const spare = this.#spares.pop();
     const task: WorkerTask = { bytes, spare };
     const memory = [bytes.buffer as ArrayBuffer, ...(spare?.memory() ?? [])];
