@@ -5,6 +5,9 @@
  * as a duplicate; nothing would be sent twice.)
  */
 
+/** Of one row: order id (2), transaction id (2). */
+export const PRINT_WORDS = 4;
+
 /** Fingerprint (2 words), line; line 0: free. */
 const WORDS_PER_SLOT = 3;
 const FULL_AT = 0.75;
@@ -101,7 +104,7 @@ export class SeenIds {
    */
   fetch(prints: Uint32Array, rows: number): number {
     let fetched = 0;
-    for (let at = 0; at < rows * 4; at += 4) {
+    for (let at = 0; at < rows * PRINT_WORDS; at += PRINT_WORDS) {
       fetched ^= this.#orders.fetch(prints[at] as number) ^ this.#transactions.fetch(prints[at + 2] as number);
     }
     return fetched;

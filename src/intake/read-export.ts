@@ -8,7 +8,7 @@ import type { ExportShape, Policy } from "../domain/policy.ts";
 import { Problem } from "../domain/problem.ts";
 import { SeenIds } from "./duplicates.ts";
 import { ExportFile } from "./export-file.ts";
-import { scanExport } from "./fast/export-scanner.ts";
+import { type ScanJob, scanExport } from "./fast/export-scanner.ts";
 import { type ExportHeader, readHeader } from "./header.ts";
 import { parseRecords } from "./parse-records.ts";
 import { type OpenedRecords, openRecords, readRecords } from "./read-records.ts";
@@ -68,15 +68,20 @@ async function readRows(
   const header = readHeaderRecord(records, shape, path);
   const seen = new SeenIds();
   const reader = new RowReader(header, rules, records.dialect, seen);
-  // Old Macs' line ends and mended rejects files are rare, and only the truth knows them.
-  const isPlainForm = records.dialect.newline === "\n" && !header.isRejectsFile;
-  const isUnended =
-    intakePath === "truth" || !isPlainForm
-      ? await readEvery(records, reader, tally)
-      : await scanExport({ records, reader, rules, seen, tally, intakePath, totalBytes: file.totalBytes });
-  await tally.flush();
+  const isUnended = await readAll({ records, reader, rules, seen, tally, intakePath, totalBytes: file.totalBytes });
   const notes = [...noteForm(records, isUnended), ...header.notes, ...reader.notes()];
   return { notes, heldCardNumber: reader.heldCardNumber };
+}
+
+/** Every row behind the header, the way that was asked for. True: the file ends without a line end. */
+export async function readAll(job: ScanJob): Promise<boolean> {
+  const { records, reader, tally, intakePath } = job;
+  // Old Macs' line ends and mended rejects files are rare, and only the truth knows them.
+  const isPlainForm = records.dialect.newline === "\n" && !reader.header.isRejectsFile;
+  const isTruth = intakePath === "truth" || !isPlainForm;
+  const isUnended = isTruth ? await readEvery(records, reader, tally) : await scanExport(job);
+  await tally.flush();
+  return isUnended;
 }
 
 /** The truth reads every record. True: the file ends without a line end. */

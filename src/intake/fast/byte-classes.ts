@@ -1,4 +1,5 @@
 /** What kind of byte: a cell's bytes, or-ed together, tell in one number which rules it can break. */
+import { BYTE } from "./bytes.ts";
 
 export const DIGIT = 1 << 0;
 export const LETTER = 1 << 1;
@@ -27,22 +28,18 @@ export const DOUBLED = 1 << 15;
 /** Printable ASCII without the space. */
 export const VISIBLE = DIGIT | LETTER | DASH | ID_MARK | PLUS | COMMA | MARK | MASKING;
 
-export const QUOTE = 0x22;
-export const LF = 0x0a;
-export const CR = 0x0d;
-
 /** By byte. `delimiter` undefined: within quotes, where only a quote stops. */
 export function classifyBytes(delimiter: number | undefined): Uint16Array {
   const classes = new Uint16Array(256);
   for (let byte = 0; byte < 256; byte++) classes[byte] = classOf(byte);
-  const stops = delimiter === undefined ? [QUOTE] : [QUOTE, delimiter, CR, LF];
+  const stops = delimiter === undefined ? [BYTE.quote] : [BYTE.quote, delimiter, BYTE.cr, BYTE.lf];
   for (const byte of stops) classes[byte] = STOP;
   return classes;
 }
 
 function classOf(byte: number): number {
   if (byte >= 0x80) return byte === 0xc2 ? LATIN_LEAD : HIGH;
-  if (byte === CR || byte === LF) return LINE_BREAK;
+  if (byte === BYTE.cr || byte === BYTE.lf) return LINE_BREAK;
   if (byte === 0x09) return TAB;
   if (byte < 0x20 || byte === 0x7f) return CONTROL;
   const character = String.fromCharCode(byte);

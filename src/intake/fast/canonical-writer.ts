@@ -1,14 +1,6 @@
 /** Writes one row after the other in canonical form. Cells are short: a loop over words is faster than a call of `copy`. */
 import { DAY_MS, formatInstant, HOUR_MS, type Instant, MINUTE_MS, SECOND_MS } from "../../domain/instant.ts";
-import { QUOTE } from "./byte-classes.ts";
-
-const COMMA = 0x2c;
-const LF = 0x0a;
-const DOT = 0x2e;
-const COLON = 0x3a;
-const ZERO = 0x30;
-const UPPER_T = 0x54;
-const UPPER_Z = 0x5a;
+import { BYTE } from "./bytes.ts";
 
 /** 12 digits, a point and the zeros in front of a small amount. */
 const LONGEST_AMOUNT = 20;
@@ -54,15 +46,15 @@ export class CanonicalWriter {
     for (let at = 0; at < length; at += 4) {
       this.#outWords.setUint32(to + at, this.#inWords.getUint32(start + at, true), true);
     }
-    this.#out[to + length] = COMMA;
+    this.#out[to + length] = BYTE.comma;
     this.#at = to + length + 1;
   }
 
   quotedCell(start: number, end: number): void {
-    this.#out[this.#at++] = QUOTE;
+    this.#out[this.#at++] = BYTE.quote;
     this.cell(start, end);
-    this.#out[this.#at - 1] = QUOTE;
-    this.#out[this.#at++] = COMMA;
+    this.#out[this.#at - 1] = BYTE.quote;
+    this.#out[this.#at++] = BYTE.comma;
   }
 
   /** A few bytes of somewhere else. */
@@ -70,7 +62,7 @@ export class CanonicalWriter {
     const out = this.#out;
     let to = this.#at;
     for (let at = start; at < end; at++) out[to++] = bytes[at] as number;
-    out[to] = COMMA;
+    out[to] = BYTE.comma;
     this.#at = to + 1;
   }
 
@@ -82,18 +74,18 @@ export class CanonicalWriter {
     this.text(date, 0, date.length);
     // In place of the comma.
     this.#at -= 1;
-    this.#pair(UPPER_T, Math.floor(time / HOUR_MS));
-    this.#pair(COLON, Math.floor(time / MINUTE_MS) % 60);
-    this.#pair(COLON, Math.floor(time / SECOND_MS) % 60);
+    this.#pair(BYTE.upperT, Math.floor(time / HOUR_MS));
+    this.#pair(BYTE.colon, Math.floor(time / MINUTE_MS) % 60);
+    this.#pair(BYTE.colon, Math.floor(time / SECOND_MS) % 60);
     const millis = time % SECOND_MS;
     if (millis !== 0) {
-      this.#out[this.#at++] = DOT;
-      this.#out[this.#at++] = ZERO + Math.floor(millis / 100);
-      this.#out[this.#at++] = ZERO + (Math.floor(millis / 10) % 10);
-      this.#out[this.#at++] = ZERO + (millis % 10);
+      this.#out[this.#at++] = BYTE.dot;
+      this.#out[this.#at++] = BYTE.zero + Math.floor(millis / 100);
+      this.#out[this.#at++] = BYTE.zero + (Math.floor(millis / 10) % 10);
+      this.#out[this.#at++] = BYTE.zero + (millis % 10);
     }
-    this.#out[this.#at++] = UPPER_Z;
-    this.#out[this.#at++] = COMMA;
+    this.#out[this.#at++] = BYTE.upperZ;
+    this.#out[this.#at++] = BYTE.comma;
   }
 
   /** As formatMajor does. */
@@ -101,8 +93,8 @@ export class CanonicalWriter {
     let from = LONGEST_AMOUNT;
     let rest = amountMinor;
     for (let place = 0; place <= exponent || rest > 0; place++) {
-      if (place === exponent && exponent > 0) this.#scratch[--from] = DOT;
-      this.#scratch[--from] = ZERO + (rest % 10);
+      if (place === exponent && exponent > 0) this.#scratch[--from] = BYTE.dot;
+      this.#scratch[--from] = BYTE.zero + (rest % 10);
       rest = Math.floor(rest / 10);
     }
     this.text(this.#scratch, from, LONGEST_AMOUNT);
@@ -110,7 +102,7 @@ export class CanonicalWriter {
 
   /** Where the row ends. */
   end(): number {
-    this.#out[this.#at - 1] = LF;
+    this.#out[this.#at - 1] = BYTE.lf;
     return this.#at;
   }
 
@@ -126,8 +118,8 @@ export class CanonicalWriter {
     const out = this.#out;
     const at = this.#at;
     out[at] = separator;
-    out[at + 1] = ZERO + Math.floor(value / 10);
-    out[at + 2] = ZERO + (value % 10);
+    out[at + 1] = BYTE.zero + Math.floor(value / 10);
+    out[at + 2] = BYTE.zero + (value % 10);
     this.#at = at + 3;
   }
 }

@@ -1,8 +1,8 @@
 /** ISO 4217 by three bytes: an index instead of a string. */
 import { currencyExponent } from "../../domain/currency.ts";
+import { BYTE } from "./bytes.ts";
 
 const LETTERS = 26;
-const UPPER_A = 0x41;
 const CODES = LETTERS ** 3;
 
 /** Of three capital letters; -1: they are none. */
@@ -10,7 +10,7 @@ export function currencyIndex(bytes: Buffer, start: number, end: number): number
   if (end - start !== 3) return -1;
   let index = 0;
   for (let at = start; at < end; at++) {
-    const letter = (bytes[at] as number) - UPPER_A;
+    const letter = (bytes[at] as number) - BYTE.upperA;
     if (letter < 0 || letter >= LETTERS) return -1;
     index = index * LETTERS + letter;
   }
@@ -19,7 +19,7 @@ export function currencyIndex(bytes: Buffer, start: number, end: number): number
 
 export function currencyOf(index: number): string {
   const letters = [Math.floor(index / LETTERS ** 2), Math.floor(index / LETTERS) % LETTERS, index % LETTERS];
-  return String.fromCharCode(...letters.map((letter) => letter + UPPER_A));
+  return String.fromCharCode(...letters.map((letter) => letter + BYTE.upperA));
 }
 
 export class CurrencyTable {

@@ -6,7 +6,7 @@ import type { RowRules } from "../judge-row.ts";
 import type { OpenedRecords, Piece } from "../read-records.ts";
 import type { RowReader } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
-import { LF } from "./byte-classes.ts";
+import { BYTE } from "./bytes.ts";
 import { RowsInOrder } from "./rows-in-order.ts";
 import { type ScannedPiece, ScanPool } from "./scan-pool.ts";
 import { SerialScan } from "./serial-scan.ts";
@@ -93,7 +93,7 @@ async function* alignedPieces(pieces: AsyncIterable<Piece>): AsyncGenerator<Piec
   let gathered: Buffer[] = [];
   let size = 0;
   for await (const { bytes, isLast } of pieces) {
-    const lineEnd = isLast || size + bytes.length < WORKER_PIECE_BYTES ? 0 : bytes.lastIndexOf(LF) + 1;
+    const lineEnd = isLast || size + bytes.length < WORKER_PIECE_BYTES ? 0 : bytes.lastIndexOf(BYTE.lf) + 1;
     if (lineEnd > 0) {
       yield { bytes: join([...gathered, bytes.subarray(0, lineEnd)], size + lineEnd), isLast: false };
       gathered = [bytes.subarray(lineEnd)];

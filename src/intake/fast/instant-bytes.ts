@@ -1,13 +1,6 @@
 /** Instants, read from and written to bytes. Only the years 1970 to 9998: the others are for the truth to judge. */
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../domain/instant.ts";
-
-const ZERO = 0x30;
-const DASH = 0x2d;
-const PLUS = 0x2b;
-const DOT = 0x2e;
-const COLON = 0x3a;
-const UPPER_T = 0x54;
-const UPPER_Z = 0x5a;
+import { BYTE, isDigit } from "./bytes.ts";
 
 /** Where `yyyy-MM-ddTHH:mm:ss` ends. */
 const SECONDS_END = 19;
@@ -27,24 +20,24 @@ export class InstantReader {
     const minute = digits(bytes, start + 14, 2);
     const second = digits(bytes, start + 17, 2);
     const separators =
-      bytes[start + 4] === DASH &&
-      bytes[start + 7] === DASH &&
-      bytes[start + 10] === UPPER_T &&
-      bytes[start + 13] === COLON &&
-      bytes[start + 16] === COLON;
+      bytes[start + 4] === BYTE.dash &&
+      bytes[start + 7] === BYTE.dash &&
+      bytes[start + 10] === BYTE.upperT &&
+      bytes[start + 13] === BYTE.colon &&
+      bytes[start + 16] === BYTE.colon;
     // Not a number where there was no digit: every comparison is false then.
     if (!(separators && hour <= 23 && minute <= 59 && second <= 59)) return -1;
     const dayMs = this.#readDay(date);
     if (!(dayMs >= 0)) return -1;
     let at = start + SECONDS_END;
     let millis = 0;
-    if (bytes[at] === DOT) {
+    if (bytes[at] === BYTE.dot) {
       const from = at + 1;
       at = from;
       while (at < end && isDigit(bytes[at] as number)) at += 1;
       if (at === from || at - from > 9) return -1;
       for (let place = 0; place < 3; place++) {
-        millis = millis * 10 + (from + place < at ? (bytes[from + place] as number) - ZERO : 0);
+        millis = millis * 10 + (from + place < at ? (bytes[from + place] as number) - BYTE.zero : 0);
       }
     }
     const offset = readOffset(bytes, at, end);
@@ -72,14 +65,14 @@ function readDate(year: number, month: number, day: number): number {
 function readOffset(bytes: Buffer, at: number, end: number): number {
   const sign = bytes[at];
   const length = end - at;
-  if (sign === UPPER_Z) return length === 1 ? 0 : Number.NaN;
-  if (sign !== PLUS && sign !== DASH) return Number.NaN;
-  const hasColon = length === 6 && bytes[at + 3] === COLON;
+  if (sign === BYTE.upperZ) return length === 1 ? 0 : Number.NaN;
+  if (sign !== BYTE.plus && sign !== BYTE.dash) return Number.NaN;
+  const hasColon = length === 6 && bytes[at + 3] === BYTE.colon;
   if (length !== 3 && length !== 5 && !hasColon) return Number.NaN;
   const hours = digits(bytes, at + 1, 2);
   const minutes = length === 3 ? 0 : digits(bytes, end - 2, 2);
   if (!(hours <= 23 && minutes <= 59)) return Number.NaN;
-  return (sign === DASH ? -1 : 1) * (hours * 60 + minutes);
+  return (sign === BYTE.dash ? -1 : 1) * (hours * 60 + minutes);
 }
 
 /** Two or four of them; not a number if one is none. */
@@ -88,11 +81,7 @@ function digits(bytes: Buffer, at: number, count: number): number {
   for (let place = at; place < at + count; place++) {
     const byte = bytes[place] as number;
     if (!isDigit(byte)) return Number.NaN;
-    value = value * 10 + byte - ZERO;
+    value = value * 10 + byte - BYTE.zero;
   }
   return value;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= 0x39;
 }

@@ -7,27 +7,24 @@ import { isCountry } from "../../domain/country.ts";
 import { declineAgeDays } from "../../domain/freshness.ts";
 import { type Instant, MINUTE_MS } from "../../domain/instant.ts";
 import { CLOCK_SKEW_MS } from "../../domain/policy.ts";
+import { PRINT_WORDS } from "../duplicates.ts";
 import { fingerprintBytes } from "../fingerprint.ts";
 import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
+import { BYTE, isDigit } from "./bytes.ts";
 import { type ColumnPlan, planColumns } from "./column-plan.ts";
 import { CurrencyTable, currencyIndex } from "./currency-table.ts";
 import { DeclineVerdicts } from "./decline-verdicts.ts";
 import { InstantReader } from "./instant-bytes.ts";
 import type { CellSpans } from "./row-scanner.ts";
 import { type RowValues, RowWriter } from "./row-writer.ts";
-import { NEVER_RETRY, PRINT_WORDS, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
+import { NEVER_RETRY, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
 
-const ZERO = 0x30;
-const DOT = 0x2e;
-const SPACE_BYTE = 0x20;
-
-const UPPER_A = 0x41;
 const LETTERS = 26;
 /** By two capital letters: 1 where they are a country. */
 const COUNTRIES = Uint8Array.from({ length: LETTERS * LETTERS }, (_, index) =>
-  isCountry(String.fromCharCode(UPPER_A + Math.floor(index / LETTERS), UPPER_A + (index % LETTERS))) ? 1 : 0,
+  isCountry(String.fromCharCode(BYTE.upperA + Math.floor(index / LETTERS), BYTE.upperA + (index % LETTERS))) ? 1 : 0,
 );
 
 /** No zone changes its offset within one. */
@@ -101,7 +98,7 @@ export class RowJudge {
       this.#isCountryOrEmpty(bytes, country.place) &&
       this.#isMonthOrEmpty(bytes, card_exp_month.place) &&
       this.#isEmpty(card_exp_month.place) === this.#isEmpty(card_exp_year.place) &&
-      (this.#isEmpty(attempt.place) || bytes[this.#cells.starts[attempt.place] as number] !== ZERO)
+      (this.#isEmpty(attempt.place) || bytes[this.#cells.starts[attempt.place] as number] !== BYTE.zero)
     );
   }
 
@@ -113,22 +110,22 @@ export class RowJudge {
     if (isText) return !holdsLatinControl(bytes, start, end);
     // 1.2E+15 is a number that lost its digits; a masked card number begins with a digit, and few tokens do.
     const isNumberLike = isDigit(bytes[start] as number) && (mask & (PLUS | MASKING)) !== 0;
-    return bytes[start] !== SPACE_BYTE && bytes[end - 1] !== SPACE_BYTE && !isNumberLike;
+    return bytes[start] !== BYTE.space && bytes[end - 1] !== BYTE.space && !isNumberLike;
   }
 
   #isCountryOrEmpty(bytes: Buffer, place: number): boolean {
     if (this.#isEmpty(place)) return true;
     const start = this.#cells.starts[place] as number;
-    const second = (bytes[start + 1] as number) - UPPER_A;
-    return second < LETTERS && COUNTRIES[((bytes[start] as number) - UPPER_A) * LETTERS + second] === 1;
+    const second = (bytes[start + 1] as number) - BYTE.upperA;
+    return second < LETTERS && COUNTRIES[((bytes[start] as number) - BYTE.upperA) * LETTERS + second] === 1;
   }
 
   #isMonthOrEmpty(bytes: Buffer, place: number): boolean {
     if (this.#isEmpty(place)) return true;
     const start = this.#cells.starts[place] as number;
-    const first = (bytes[start] as number) - ZERO;
+    const first = (bytes[start] as number) - BYTE.zero;
     if ((this.#cells.ends[place] as number) - start === 1) return first >= 1;
-    const month = first * 10 + (bytes[start + 1] as number) - ZERO;
+    const month = first * 10 + (bytes[start + 1] as number) - BYTE.zero;
     return month >= 1 && month <= 12;
   }
 
@@ -145,8 +142,8 @@ export class RowJudge {
     let point = -1;
     for (let at = start; at < end; at++) {
       const byte = bytes[at] as number;
-      if (isDigit(byte)) value = value * 10 + byte - ZERO;
-      else if (byte === DOT && point === -1 && at > start && isMajor) point = at;
+      if (isDigit(byte)) value = value * 10 + byte - BYTE.zero;
+      else if (byte === BYTE.dot && point === -1 && at > start && isMajor) point = at;
       else return false;
     }
     const decimals = point === -1 ? 0 : end - point - 1;
@@ -158,7 +155,7 @@ export class RowJudge {
     this.#values.exponent = exponent;
     this.#currency = index;
     const whole = (point === -1 ? end : point) - start;
-    this.#values.amountIsCanonical = isMajor && decimals === exponent && (bytes[start] !== ZERO || whole === 1);
+    this.#values.amountIsCanonical = isMajor && decimals === exponent && (bytes[start] !== BYTE.zero || whole === 1);
     return true;
   }
 
@@ -231,8 +228,4 @@ function holdsLatinControl(bytes: Buffer, start: number, end: number): boolean {
     if ((bytes[at + 1] as number) < 0xa0) return true;
   }
   return false;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= 0x39;
 }

@@ -12,15 +12,18 @@
  * what it accepts the truth accepts, with the same values and the same canonical bytes. test/intake/fast holds it to
  * that, and counts how often each check decided. RESCUE_INTAKE=truth leaves it out.
  *
- * Who uses it: export-scanner.ts (one thread) and scan-workers.ts (row-aligned pieces of a large file, several threads). What they
- * find is put into the file's order, and held against duplicates, by rows-in-order.ts.
+ * The way of a row: export-scanner.ts takes the pieces of the file, and has them scanned here (serial-scan.ts) or in threads
+ * (scan-pool.ts, scan-worker.ts). This file finds the cells, row-judge.ts decides, row-writer.ts writes, and what was found stands in
+ * scanned-rows.ts. rows-in-order.ts puts it into the file's order, beside what the truth said of the odd rows, and holds it against
+ * duplicates.
  */
 import { isUtf8 } from "node:buffer";
 import { holdsCardNumber } from "../../domain/card-number.ts";
 import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import type { RecordFramer } from "../record-framer.ts";
-import { CR, classifyBytes, DIGIT, DOUBLED, LF, QUOTE, STOP } from "./byte-classes.ts";
+import { classifyBytes, DIGIT, DOUBLED, STOP } from "./byte-classes.ts";
+import { BYTE } from "./bytes.ts";
 import { mayHoldCardNumber, SHORTEST_CARD_NUMBER } from "./card-suspicion.ts";
 import { type CellLimits, limitCells } from "./column-plan.ts";
 import { RowJudge } from "./row-judge.ts";
@@ -78,7 +81,7 @@ export class RowScanner {
    * belongs to an endless one.
    */
   scan(bytes: Buffer, isLast: boolean, framer: RecordFramer, into: ScannedRows): void {
-    const limit = bytes.lastIndexOf(LF) + 1;
+    const limit = bytes.lastIndexOf(BYTE.lf) + 1;
     const isAllUtf8 = isUtf8(bytes.subarray(0, limit));
     this.#judge.readFrom(bytes);
     let at = 0;
@@ -87,7 +90,8 @@ export class RowScanner {
       if (at >= bytes.length) break;
       const frame = framer.frame(bytes, at, isLast);
       if (!frame) break;
-      if (frame.end > at) into.addOdd(at, frame, isLast && frame.next === bytes.length && bytes[frame.next - 1] !== LF);
+      if (frame.end > at)
+        into.addOdd(at, frame, isLast && frame.next === bytes.length && bytes[frame.next - 1] !== BYTE.lf);
       into.lines += framer.countLines(bytes, at, frame.next);
       at = frame.next;
       if (frame.damage === "size") {
@@ -102,14 +106,14 @@ export class RowScanner {
   #scanPlain(bytes: Buffer, from: number, limit: number, isAllUtf8: boolean, into: ScannedRows): number {
     let at = from;
     while (at < limit) {
-      if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] === LF)) {
-        at += bytes[at] === LF ? 1 : 2;
+      if (bytes[at] === BYTE.lf || (bytes[at] === BYTE.cr && bytes[at + 1] === BYTE.lf)) {
+        at += bytes[at] === BYTE.lf ? 1 : 2;
         into.lines += 1;
         continue;
       }
       const next = this.#readCells(bytes, at, limit);
       if (next === -1 || (!isAllUtf8 && !isUtf8(bytes.subarray(at, next)))) return at;
-      const end = bytes[next - 2] === CR ? next - 2 : next - 1;
+      const end = bytes[next - 2] === BYTE.cr ? next - 2 : next - 1;
       if (!this.#judge.accept(bytes, at, end, into)) return at;
       into.lines += this.#lines;
       at = next;
@@ -134,7 +138,7 @@ export class RowScanner {
       let from = at;
       let end: number;
       let mask = 0;
-      if (bytes[at] === QUOTE) {
+      if (bytes[at] === BYTE.quote) {
         from = at + 1;
         mask = this.#readQuoted(bytes, from, limit);
         if (mask === -1) return -1;
@@ -166,8 +170,8 @@ export class RowScanner {
       masks[column] = mask;
       const stop = bytes[at];
       if (column === last) {
-        if (stop === LF) return at + 1;
-        return stop === CR && bytes[at + 1] === LF ? at + 2 : -1;
+        if (stop === BYTE.lf) return at + 1;
+        return stop === BYTE.cr && bytes[at + 1] === BYTE.lf ? at + 2 : -1;
       }
       if (stop !== delimiter) return -1;
       at += 1;
@@ -185,11 +189,11 @@ export class RowScanner {
     for (;;) {
       while (at < limit && classes[bytes[at] as number] !== STOP) {
         mask |= classes[bytes[at] as number] as number;
-        if (bytes[at] === LF) this.#lines += 1;
+        if (bytes[at] === BYTE.lf) this.#lines += 1;
         at += 1;
       }
       if (at >= limit) return -1;
-      if (bytes[at + 1] !== QUOTE) break;
+      if (bytes[at + 1] !== BYTE.quote) break;
       mask |= DOUBLED;
       at += 2;
     }

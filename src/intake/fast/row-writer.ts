@@ -1,11 +1,9 @@
 /** A row that was found right → its canonical form. */
 import type { Instant } from "../../domain/instant.ts";
+import { BYTE } from "./bytes.ts";
 import { CanonicalWriter } from "./canonical-writer.ts";
 import { type CanonicalLayout, type ColumnPlan, FORM, layOut, QUOTED_FORM } from "./column-plan.ts";
 import type { CellSpans } from "./row-scanner.ts";
-
-const ZERO = 0x30;
-const UPPER_Z = 0x5a;
 
 /** What was read of the cells that canonical form may write in another way. */
 export interface RowValues {
@@ -99,9 +97,10 @@ function isVerbatim(form: number, values: RowValues, bytes: Buffer, start: numbe
 }
 
 function isCanonicalInstant(bytes: Buffer, start: number, end: number): boolean {
-  if (bytes[end - 1] !== UPPER_Z) return false;
+  if (bytes[end - 1] !== BYTE.upperZ) return false;
   if (end - start === 20) return true;
   return (
-    end - start === 24 && !(bytes[start + 20] === ZERO && bytes[start + 21] === ZERO && bytes[start + 22] === ZERO)
+    end - start === 24 &&
+    !(bytes[start + 20] === BYTE.zero && bytes[start + 21] === BYTE.zero && bytes[start + 22] === BYTE.zero)
   );
 }

@@ -2,12 +2,12 @@
 import { CanonicalCells, CanonicalRows, canonicalIndex } from "../../domain/canonical-rows.ts";
 import { findNeverRetryReason } from "../../domain/decline.ts";
 import type { RowPlace } from "../../domain/rebill.ts";
-import type { SeenIds } from "../duplicates.ts";
+import { PRINT_WORDS, type SeenIds } from "../duplicates.ts";
 import type { FramedRecord } from "../record-framer.ts";
 import { type RowReader, skipNeverRetry } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
 import type { ScanJob } from "./export-scanner.ts";
-import { NEVER_RETRY, PRINT_WORDS, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
+import { NEVER_RETRY, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
 
 const ORDER_ID = canonicalIndex("order_id");
 const DECLINE_CODE = canonicalIndex("decline_code");

@@ -1,5 +1,6 @@
 /** What a scan found, in columns of numbers: it crosses from a worker without being copied, and makes no garbage. */
 
+import { PRINT_WORDS } from "../duplicates.ts";
 import type { Frame } from "../record-framer.ts";
 import { currencyOf } from "./currency-table.ts";
 
@@ -18,9 +19,6 @@ export interface OddRow {
 /** Bits of `flags`. */
 export const NEVER_RETRY = 1;
 export const SHORT_US_POSTAL_CODE = 2;
-
-/** Order id (2), transaction id (2). */
-export const PRINT_WORDS = 4;
 
 /** The longest thing that canonical form adds to a row, beside its own bytes: two instants, a source, commas. */
 const ROOM_PER_ROW = 512;

@@ -1,6 +1,6 @@
 /** In this thread: a piece that ends within a row is continued with the next. */
 import { RecordFramer } from "../record-framer.ts";
-import { LF } from "./byte-classes.ts";
+import { BYTE } from "./bytes.ts";
 import type { ScanJob } from "./export-scanner.ts";
 import { RowScanner } from "./row-scanner.ts";
 import type { RowsInOrder } from "./rows-in-order.ts";
@@ -49,7 +49,7 @@ export class SerialScan {
 
   /** What follows the line end of a row that was given up. */
   #passLine(bytes: Buffer): Buffer {
-    const end = bytes.indexOf(LF);
+    const end = bytes.indexOf(BYTE.lf);
     if (end === -1) return bytes.subarray(bytes.length);
     this.#isWithinEndlessRow = false;
     this.#order.passLine();

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { IntakePath } from "../../../src/domain/intake-path.ts";
 import { SeenIds } from "../../../src/intake/duplicates.ts";
-import { scanExport } from "../../../src/intake/fast/export-scanner.ts";
 import { readHeader } from "../../../src/intake/header.ts";
 import { parseRecords } from "../../../src/intake/parse-records.ts";
-import { type OpenedRecords, openRecords, readRecords } from "../../../src/intake/read-records.ts";
+import { readAll } from "../../../src/intake/read-export.ts";
+import { openRecords } from "../../../src/intake/read-records.ts";
 import { RowReader } from "../../../src/intake/row-reader.ts";
 import { RowTally } from "../../../src/intake/row-tally.ts";
 import { goodRow, NOW, POLICY, SHAPE, toCsv } from "../read-all.ts";
@@ -54,25 +54,13 @@ async function readAs(path: IntakePath, bytes: Buffer, sizes: readonly number[],
   });
   const seen = new SeenIds();
   const reader = new CountingReader(header, rules, records.dialect, seen);
-  const isFast = path !== "truth" && records.dialect.newline === "\n";
-  const isUnended = isFast
-    ? await scanExport({ records, reader, rules, seen, tally, intakePath: path, totalBytes: bytes.length })
-    : await readTruly(records, reader, tally);
-  await tally.flush();
+  const job = { records, reader, rules, seen, tally, intakePath: path, totalBytes: bytes.length };
+  const isUnended = await readAll(job);
   const counts = JSON.stringify(tally.summary(), (_, value) => (typeof value === "bigint" ? `${value}` : value));
   // Rows of each kind keep their order; kinds are handed on when their page is full.
   events.sort((left, right) => (left.split(" ")[0] ?? "").localeCompare(right.split(" ")[0] ?? ""));
   const { heldCardNumber, judged } = reader;
   return { events, counts, isUnended, notes: reader.notes(), heldCardNumber, judged };
-}
-
-async function readTruly(records: OpenedRecords, reader: RowReader, tally: RowTally): Promise<boolean> {
-  let isUnended = records.header.isUnended;
-  for await (const page of readRecords(records)) {
-    for (const result of reader.read(page)) await tally.add(result);
-    isUnended = page.at(-1)?.isUnended ?? isUnended;
-  }
-  return isUnended;
 }
 
 class CountingReader extends RowReader {
