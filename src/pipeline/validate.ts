@@ -55,6 +55,6 @@ export function tooManyRejects(screening: ExportScreening, maxRejectRatio: numbe
   const allowed = `${Number((maxRejectRatio * 100).toFixed(2))} %`;
   const message = `${file}: ${screening.rejected} of ${screening.rows} rows were rejected, more than the ${allowed} that policy.max_reject_ratio allows`;
   return new Problem("too_many_rejects", message, {
-    hint: "Nothing of this file was sent. Mend the export (the rejects file names each fault) and submit it again.",
+    hint: "Nothing of this file was sent. Mend the export and submit it again: submit names each fault in a rejects file, validate --json in its answer.",
   });
 }
