@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { isProblem } from "../../src/domain/problem.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
@@ -56,6 +57,22 @@ describe("the lock of another process", () => {
     await ledger.acquireLock("submit");
     await start(ledger);
     expect((await ledger.runs()).map((run) => run.command)).toEqual(["child", "ours"]);
+    expect(await ledger.lockHolder()).toMatchObject({ pid: process.pid, command: "submit" });
+  });
+
+  test("is taken over when its owner died and another process has its pid now", async () => {
+    const child = startChild(folder, ["acquire", "stay"]);
+    await child.said("stay");
+    child.process.kill("SIGKILL");
+    await once(child.process, "exit");
+    // As it is after a container's restart, too: the number belongs to somebody who lives.
+    const raw = new Database(join(folder, "ledger.db"));
+    raw.prepare("UPDATE lock SET pid = ?").run(process.pid);
+    raw.close();
+    const ledger = await open();
+    expect(await ledger.lockHolder()).toBeUndefined();
+    await ledger.acquireLock("submit");
+    await start(ledger);
     expect(await ledger.lockHolder()).toMatchObject({ pid: process.pid, command: "submit" });
   });
 
