@@ -6,6 +6,7 @@ import type { BatchState } from "../../domain/batch.ts";
 import { type BreakCode, isMismatch } from "../../domain/break.ts";
 import type { AttemptRecord, OutcomeRecord } from "../ledger.ts";
 import type { Database } from "./connection.ts";
+import { pagesById } from "./pages-by-id.ts";
 import type { Session } from "./session.ts";
 
 const PAGE_ROWS = 2_000;
@@ -76,15 +77,8 @@ export class AttemptReader {
   }
 
   /** Every attempt in the order of its id. */
-  async *all(): AsyncGenerator<AttemptRecord[]> {
-    let last = 0;
-    for (;;) {
-      const page = await this.#session.read(() => this.#after(last));
-      const end = page.at(-1);
-      if (!end) return;
-      last = end.attemptId;
-      yield page;
-    }
+  all(): AsyncGenerator<AttemptRecord[]> {
+    return pagesById((last) => this.#session.read(() => this.#after(last)));
   }
 
   /** By position. Which attempts they are is decided once, at the first page. */

@@ -4,6 +4,7 @@ import { type BreakCode, isMismatch } from "../../domain/break.ts";
 import type { OutcomeStatus } from "../../domain/outcome.ts";
 import type { AttemptStanding } from "../ledger.ts";
 import type { Database } from "./connection.ts";
+import { pagesById } from "./pages-by-id.ts";
 import type { Session } from "./session.ts";
 
 /** Small enough to be garbage before the collector has copied it twice: larger pages take twice the memory and longer. */
@@ -38,15 +39,8 @@ export class StandingReader {
     this.#statements = prepare(session.db);
   }
 
-  async *all(): AsyncGenerator<AttemptStanding[]> {
-    let last = 0;
-    for (;;) {
-      const page = await this.#session.read(() => this.#after(last));
-      const end = page.at(-1);
-      if (!end) return;
-      last = end.attemptId;
-      yield page;
-    }
+  all(): AsyncGenerator<AttemptStanding[]> {
+    return pagesById((last) => this.#session.read(() => this.#after(last)));
   }
 
   #after(attemptId: number): AttemptStanding[] {
