@@ -3,6 +3,8 @@
  * stretch at a time, in the ledger's order: a file that lists a million orders in an order of its own would otherwise read
  * and write the ledger at a million places.
  */
+
+import { isUnproven } from "../domain/batch.ts";
 import type { BreakCode } from "../domain/break.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
@@ -50,6 +52,22 @@ export async function* readStretches(context: PipelineContext, file: ResultFileR
     malformed = [];
   }
   if (rows.length + malformed.length > 0) yield { rows, malformed };
+}
+
+/** Records the deliveries that rows of the file prove, and nothing else: rows that waited for them come before its own. */
+export async function recordProvenDeliveries(context: PipelineContext, file: ResultFileRecord): Promise<void> {
+  const unfinished = await context.ledger.batches("unfinished");
+  if (!unfinished.some((batch) => isUnproven(batch.state))) return;
+  await context.ledger.transaction(async () => {
+    for await (const { rows } of readStretches(context, file)) {
+      const known = await KnownAttempts.load(context, rows);
+      for (const row of rows) {
+        const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
+        if (verdict.verdict !== "applied" || !verdict.provesDelivery) continue;
+        await settleBatch(context, known, verdict.attempt.batchId, "delivered", row);
+      }
+    }
+  });
 }
 
 export async function applyFile(context: PipelineContext, file: ResultFileRecord): Promise<Counts> {

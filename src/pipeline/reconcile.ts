@@ -9,7 +9,7 @@ import { Problem } from "../domain/problem.ts";
 import { reconcileRow } from "../domain/reconcile.ts";
 import type { BatchRecord, BreakRecord, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
-import { applyFile, type Counts, readStretches } from "./apply-results.ts";
+import { applyFile, type Counts, readStretches, recordProvenDeliveries } from "./apply-results.ts";
 import { keptName } from "./archive.ts";
 import { archiveBatches } from "./archive-batches.ts";
 import { currentBatch, plannedAt } from "./batch-facts.ts";
@@ -18,13 +18,17 @@ import { checkStop, type PipelineContext, stamp } from "./context.ts";
 import { KnownAttempts } from "./known-attempts.ts";
 import { passStep } from "./steps.ts";
 
-export interface Reconciliation {
-  readonly files: readonly string[];
-  readonly rows: number;
+/** What became known by some rows. */
+export interface Applied {
   readonly applied: number;
-  readonly repeated: number;
   /** New in this call; the same break met again is `repeated`. */
   readonly breaks: readonly BreakRecord[];
+}
+
+export interface Reconciliation extends Applied {
+  readonly files: readonly string[];
+  readonly rows: number;
+  readonly repeated: number;
 }
 
 /** Applies the given files (archived first), or every collected file that was not applied yet. */
@@ -32,30 +36,58 @@ export async function reconcile(context: PipelineContext, given: readonly string
   await archivePlanned(context);
   passStep("reconcile.begun");
   const files = given.length > 0 ? await archiveGiven(context, given) : await context.ledger.resultFiles("waiting");
-  const now = await applyFiles(context, files);
-  const waited = await applyWaiting(context);
-  return { ...now, applied: now.applied + waited.applied, breaks: [...now.breaks, ...waited.breaks] };
+  return applyFiles(context, files);
+}
+
+/**
+ * Applies the files in their order, and what waited for a delivery that one of them proves before it: what the provider
+ * said first is weighed first.
+ */
+export async function applyFiles(
+  context: PipelineContext,
+  files: readonly ResultFileRecord[],
+): Promise<Reconciliation> {
+  const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
+  for (const file of files) {
+    checkStop(context);
+    await recordProvenDeliveries(context, file);
+    addApplied(total, await applyWaiting(context));
+    const counts = await applyFile(context, file);
+    passStep("reconcile.file_applied");
+    addApplied(total, counts);
+    total.rows += counts.rows;
+    total.repeated += counts.repeated;
+  }
+  addApplied(total, await applyWaiting(context));
+  passStep("reconcile.done");
+  return { ...total, files: files.map((file) => file.name) };
 }
 
 /**
  * Rows that ran into an unproven delivery which is proven by now, by a look, another row or a person: their files are
  * applied again. Its finding is closed after that, so that a run which is cut off in between leaves it to the next one.
  */
-export async function applyWaiting(context: PipelineContext): Promise<Reconciliation> {
+export async function applyWaiting(context: PipelineContext): Promise<Applied> {
   const proven: BatchRecord[] = [];
   for (const { batchId } of await context.ledger.breaks("open", "delivery_uncertain")) {
     if (batchId === undefined) continue;
     const batch = await currentBatch(context, batchId);
     if (batch.state === "delivered") proven.push(batch);
   }
-  if (proven.length === 0) return { files: [], rows: 0, applied: 0, repeated: 0, breaks: [] };
+  const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
+  if (proven.length === 0) return total;
   const planned = await Promise.all(proven.map((batch) => plannedAt(context, batch.batchId)));
-  const applied = await applyFiles(context, await collectedSince(context, Math.min(...planned)));
+  const collected = await collectedSince(context, Math.min(...planned));
+  for (const file of collected.filter(({ applied }) => applied !== undefined)) {
+    checkStop(context);
+    addApplied(total, await applyFile(context, file));
+    passStep("reconcile.file_applied");
+  }
   for (const batch of proven) {
     await closeUncertainty(context, batch.batchId, batch.detail || "a look at the server proved it");
     passStep("reconcile.uncertainty_closed");
   }
-  return applied;
+  return total;
 }
 
 /** A result may make a planned batch uncertain; its bytes and control totals must exist before that. */
@@ -92,22 +124,9 @@ async function collectedSince(context: PipelineContext, sinceRecordedAt: Instant
   return files.filter((file) => file.state === "collected" && file.recordedAt >= sinceRecordedAt);
 }
 
-export async function applyFiles(
-  context: PipelineContext,
-  files: readonly ResultFileRecord[],
-): Promise<Reconciliation> {
-  const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
-  for (const file of files) {
-    checkStop(context);
-    const counts = await applyFile(context, file);
-    passStep("reconcile.file_applied");
-    total.rows += counts.rows;
-    total.applied += counts.applied;
-    total.repeated += counts.repeated;
-    for (const one of counts.breaks) total.breaks.push(one);
-  }
-  passStep("reconcile.done");
-  return { ...total, files: files.map((file) => file.name) };
+function addApplied(total: Counts, { applied, breaks }: Applied): void {
+  total.applied += applied;
+  for (const one of breaks) total.breaks.push(one);
 }
 
 async function archiveGiven(context: PipelineContext, paths: readonly string[]): Promise<ResultFileRecord[]> {

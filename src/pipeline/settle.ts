@@ -6,7 +6,7 @@ import type { AttemptRecord, BatchRecord, BreakRecord } from "../ledger/ledger.t
 import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
-import { applyWaiting, findOrdersShown, type Reconciliation } from "./reconcile.ts";
+import { type Applied, applyWaiting, findOrdersShown } from "./reconcile.ts";
 import { releaseUndelivered } from "./release.ts";
 import { passStep } from "./steps.ts";
 
@@ -17,7 +17,7 @@ export interface SettledBatch {
   /** Rows that are too late to send, and the merchant's own again. */
   readonly released: readonly AttemptRecord[];
   /** Result rows that had run into the uncertainty, applied now. */
-  readonly reconciliation: Reconciliation | undefined;
+  readonly reconciliation: Applied | undefined;
 }
 
 export async function settleBatch(

@@ -253,7 +253,6 @@ class Replay {
       return;
     }
     await applyFiles(this.#at(stamp), [{ ...file, resultFileId, applied: undefined }]);
-    await applyWaiting(this.#at(stamp));
   }
 
   async #applyAgain(name: string, stamp: Stamp): Promise<void> {

@@ -83,6 +83,31 @@ describe("a result row that ran into an unproven delivery", () => {
     }
   });
 
+  test("is applied before what the provider said after it, in the same file or in a later one", async () => {
+    const refund = rowFor("o-1", "REFUNDED", "2026-11-22T07:00:00Z");
+    const proof = rowFor("o-2", "SUBMITTED", "2026-11-22T07:00:00Z");
+    for (const files of [[[APPROVED, proof, refund]], [[APPROVED], [proof, refund]], [[APPROVED], [refund, proof]]]) {
+      const { context, take } = await sentAgainInDoubt();
+      const taken = [];
+      for (const [index, rows] of files.entries()) taken.push(await take(`later-${index}.csv`, ...rows));
+      expect(await wordsOf(context, "o-1")).toEqual([["unrescued"], ["rescued", "refunded"]]);
+      expect(taken.reduce((sum, { applied }) => sum + applied, 0)).toBe(3);
+      expect(await context.ledger.breaks("open")).toEqual([]);
+    }
+  });
+
+  test("is applied first where a kill came between the proof and what waited for it", async () => {
+    const { context, take, merchant } = await sentAgainInDoubt();
+    await take("r2.csv", APPROVED);
+    merchant.drop.put("/outbound/r3.csv", resultCsv(rowFor("o-2", "SUBMITTED", "2026-11-22T07:00:00Z")));
+    await collect(context);
+    const killed = { ...context, ledger: { ...context.ledger, breaks: () => Promise.reject(new Error("killed")) } };
+    await expect(reconcile(killed)).rejects.toThrow("killed");
+    expect((await context.ledger.batches("all"))[1]?.state).toBe("delivered");
+    await take("r4.csv", rowFor("o-1", "REFUNDED", "2026-11-22T07:00:00Z"));
+    expect(await wordsOf(context, "o-1")).toEqual([["unrescued"], ["rescued", "refunded"]]);
+  });
+
   test("is applied by the next run when a person's word was recorded and the run then killed", async () => {
     const { context, take } = await sentAgainInDoubt();
     await take("r2.csv", APPROVED);

@@ -25,6 +25,7 @@ export class DeliveryCheck {
   readonly #finished = new Set<number>();
   readonly #firstArrival = new Map<string, string>();
   readonly #names = new Map<string, number>();
+  readonly #waitForLook = new Set<number>();
   #arrivals = 0;
   #lostConnections = 0;
 
@@ -126,9 +127,10 @@ export class DeliveryCheck {
       this.#complain(`batch ${batch.batchId} is delivered, but never arrived`);
     if (arrival && arrival.sha256 !== batch.content?.sha256) this.#complain(`${arrival.name} is not what was archived`);
     const excused = [...names].some((name) => server.excused.has(name));
-    // Others lost the connection that it shared, and then the next one too: not in doubt, it waits for the next run to look.
-    const waitsForLook = batch.state === "committing" && server.lostConnections - this.#lostConnections > 1;
-    if (waitsForLook) return;
+    // Others lost the connection that it shared, and then the next one too: not in doubt, it waits for a run that can look.
+    if (server.lostConnections - this.#lostConnections > 1) this.#waitForLook.add(batch.batchId);
+    if (batch.state !== "committing") this.#waitForLook.delete(batch.batchId);
+    if (this.#waitForLook.has(batch.batchId)) return;
     if ((batch.state === "uncertain" || batch.state === "committing") && !excused) {
       this.#complain(`batch ${batch.batchId} is ${batch.state}, and nothing happened that could not be known`);
     }

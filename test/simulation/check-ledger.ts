@@ -38,11 +38,13 @@ export class LedgerCheck {
     const attempts: AttemptRecord[] = [];
     for await (const page of this.#world.ledger.attempts()) attempts.push(...page);
     this.#takeAttempts(attempts);
-    await this.#takeResults();
+    const isCutOff = await this.#takeResults();
     this.#checkNew(before);
-    for (const attempt of attempts) this.#compare(attempt);
-    await this.#compareFindings();
-    await this.#compareReport(attempts);
+    if (!isCutOff) {
+      for (const attempt of attempts) this.#compare(attempt);
+      await this.#compareFindings();
+      await this.#compareReport(attempts);
+    }
     for (const violation of this.#world.model.violations.splice(0)) this.#complain(violation);
   }
 
@@ -120,8 +122,11 @@ export class LedgerCheck {
     if (isFresh) this.#complain(`${transactionId} was released while fresh`);
   }
 
-  /** Every result file that was applied since, row by row, in the order of the ledger. */
-  async #takeResults(): Promise<void> {
+  /**
+   * Every result file that was applied since, row by row, in the order of the ledger. True: a run was cut off between the
+   * proof of a delivery and the rows that waited for it; the next one applies them.
+   */
+  async #takeResults(): Promise<boolean> {
     const { ledger, model, provider } = this.#world;
     for (const file of await ledger.resultFiles()) {
       const published = provider.published.get(file.sha256);
@@ -135,9 +140,12 @@ export class LedgerCheck {
       this.#applied.add(file.resultFileId);
       for (const word of published?.words ?? []) model.hear(word);
     }
-    for (const sending of model.sendings.values()) {
-      if (sending.held.length > 0 && sending.batchState === "delivered") model.hearHeld(sending);
-    }
+    const doubted = new Set((await ledger.breaks("open", "delivery_uncertain")).map(({ batchId }) => batchId));
+    const waiting = [...model.sendings.values()].filter(
+      ({ held, batchState }) => held.length > 0 && batchState === "delivered",
+    );
+    for (const sending of waiting) if (!doubted.has(sending.batchId)) model.hearHeld(sending);
+    return waiting.some(({ batchId }) => doubted.has(batchId));
   }
 
   #checkNew(before: ReadonlyMap<Sending, ModelBucket>): void {

@@ -151,7 +151,7 @@ async function openLedger(folder: string, clock: () => Instant): Promise<Ledger>
 function makeProfile(dice: Dice): Profile {
   return {
     ...flex,
-    batch: { ...flex.batch, maxRows: dice.pick([3, 5, 2000]) },
+    batch: { ...flex.batch, maxRows: dice.pick([1, 3, 2000]) },
     delivery: {
       ...flex.delivery,
       commit: dice.chance(0.12) ? "direct" : "rename",
