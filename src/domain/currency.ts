@@ -17,7 +17,8 @@ const OTHER_DECIMALS: ReadonlyArray<readonly [exponent: number, codes: string]> 
   [4, "CLF UYW"],
 ];
 
-const exponents: ReadonlyMap<string, number> = new Map(
+/** Digits after the decimal point of every active code: JPY 0, USD 2, KWD 3, CLF 4. */
+export const CURRENCY_EXPONENTS: ReadonlyMap<string, number> = new Map(
   [[2, TWO_DECIMALS] as const, ...OTHER_DECIMALS].flatMap(([exponent, codes]) =>
     codes
       .trim()
@@ -26,7 +27,7 @@ const exponents: ReadonlyMap<string, number> = new Map(
   ),
 );
 
-/** Digits after the decimal point (JPY 0, USD 2, KWD 3, CLF 4); undefined for anything that is not an active code. */
+/** Undefined for anything that is not an active code. */
 export function currencyExponent(code: string): number | undefined {
-  return exponents.get(code);
+  return CURRENCY_EXPONENTS.get(code);
 }

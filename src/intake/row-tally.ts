@@ -105,9 +105,12 @@ export class RowTally {
   }
 }
 
+/** It grows: most exports are small. */
+const FIRST_PAGE_BYTES = 16 * 1024;
+
 /** One page in the making; its memory is used again for the next. */
 class PageBuilder {
-  #bytes = Buffer.allocUnsafe(512 * 1024);
+  #bytes = Buffer.allocUnsafe(FIRST_PAGE_BYTES);
   #length = 0;
   #rows = 0;
   readonly #ends: Uint32Array;

@@ -14,6 +14,7 @@ export const PART = ".part";
 
 /** Rows are short; one system call for each would cost more than encoding them. */
 const BUFFERED_BYTES = 256 * 1024;
+const FIRST_BUFFERED_BYTES = 16 * 1024;
 
 /** A name has 255 bytes at most, and ours have a time, an id and an ending besides. */
 const KEPT_NAME_BYTES = 150;
@@ -107,7 +108,7 @@ export class ArchiveWriter {
   readonly #path: string;
   readonly #hash = createHash("sha256");
   #sizeBytes = 0;
-  readonly #pending = Buffer.allocUnsafe(BUFFERED_BYTES);
+  #pending = Buffer.allocUnsafe(FIRST_BUFFERED_BYTES);
   #pendingBytes = 0;
 
   constructor(handle: FileHandle, temporary: string, path: string) {
@@ -119,10 +120,18 @@ export class ArchiveWriter {
   /** Text as UTF-8. The bytes may be used again when this resolves. */
   async write(content: string | Buffer): Promise<void> {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    if (this.#pendingBytes + bytes.length > this.#pending.length) await this.#flush();
-    if (bytes.length > this.#pending.length) return this.#writeOut(bytes);
+    if (this.#pendingBytes + bytes.length > BUFFERED_BYTES) await this.#flush();
+    if (bytes.length > BUFFERED_BYTES) return this.#writeOut(bytes);
+    this.#reserve(this.#pendingBytes + bytes.length);
     bytes.copy(this.#pending, this.#pendingBytes);
     this.#pendingBytes += bytes.length;
+  }
+
+  #reserve(needed: number): void {
+    if (needed <= this.#pending.length) return;
+    const larger = Buffer.allocUnsafe(Math.min(BUFFERED_BYTES, 2 * needed));
+    this.#pending.copy(larger, 0, 0, this.#pendingBytes);
+    this.#pending = larger;
   }
 
   async #flush(): Promise<void> {

@@ -12,6 +12,7 @@ const COMMA = ",";
 
 /** Handed on in pieces of about this size. */
 const PIECE_BYTES = 256 * 1024;
+const FIRST_BYTES = 16 * 1024;
 
 /** The bytes of one file in the making: its header from the start, then row by row. */
 export interface BatchBytes {
@@ -34,7 +35,7 @@ export class BatchWriter implements BatchBytes {
   readonly #writers: readonly CellWriter[];
   readonly #cells = new CanonicalCells();
   readonly #totals = new MoneyTotals();
-  #out = Buffer.allocUnsafe(2 * PIECE_BYTES);
+  #out = Buffer.allocUnsafe(FIRST_BYTES);
   #length = 0;
   #rows = 0;
 
@@ -64,7 +65,6 @@ export class BatchWriter implements BatchBytes {
     if (this.#rows > maxRows) throw new Error(`a batch of ${this.#profile.id} holds at most ${maxRows} rows`);
     this.#cells.moveTo(rows, row);
     this.#totals.add(this.#cells.currency(), this.#cells.amountMinor());
-    this.#reserve(3 * ((rows.ends[row] as number) - rows.start(row)));
     this.#writeRow(this.#writers);
   }
 
@@ -125,13 +125,15 @@ export class BatchWriter implements BatchBytes {
   }
 
   #raw(bytes: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
     let to = this.#length;
     for (let at = start; at < end; at++) this.#out[to++] = bytes[at] as number;
     this.#length = to;
   }
 
+  /** And for the delimiter that follows. */
   #reserve(bytes: number): void {
-    const needed = this.#length + bytes + PIECE_BYTES;
+    const needed = this.#length + bytes + 1;
     if (needed <= this.#out.length) return;
     const larger = Buffer.allocUnsafe(needed * 2);
     this.#out.copy(larger, 0, 0, this.#length);

@@ -1,5 +1,5 @@
 /** ISO 4217 by three bytes: an index instead of a string. */
-import { currencyExponent } from "../../domain/currency.ts";
+import { CURRENCY_EXPONENTS } from "../../domain/currency.ts";
 import { BYTE } from "./bytes.ts";
 
 const LETTERS = 26;
@@ -24,16 +24,15 @@ export function currencyOf(index: number): string {
 
 export class CurrencyTable {
   /** Decimals; -1: no currency. */
-  readonly exponents = new Int8Array(CODES);
+  readonly exponents = new Int8Array(CODES).fill(-1);
   /** The most minor units that the policy allows. */
-  readonly limits = new Float64Array(CODES).fill(Number.POSITIVE_INFINITY);
+  readonly limits = new Float64Array(CODES);
 
   constructor(maxAmountMinor: Readonly<Record<string, number>>) {
-    for (let index = 0; index < CODES; index++) {
-      const code = currencyOf(index);
-      this.exponents[index] = currencyExponent(code) ?? -1;
-      const limit = maxAmountMinor[code];
-      if (limit !== undefined) this.limits[index] = limit;
+    for (const [code, exponent] of CURRENCY_EXPONENTS) {
+      const index = currencyIndex(Buffer.from(code), 0, code.length);
+      this.exponents[index] = exponent;
+      this.limits[index] = maxAmountMinor[code] ?? Number.POSITIVE_INFINITY;
     }
   }
 }

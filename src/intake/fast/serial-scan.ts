@@ -13,14 +13,15 @@ export class SerialScan {
   readonly #scanner: RowScanner;
   readonly #framer: RecordFramer;
   readonly #order: RowsInOrder;
-  readonly #found = new ScannedRows(PIECE_BYTES);
+  readonly #found: ScannedRows;
   #carry: Buffer = Buffer.alloc(0);
   #isWithinEndlessRow = false;
 
-  constructor({ records, reader, rules }: ScanJob, order: RowsInOrder) {
+  constructor({ records, reader, rules, totalBytes }: ScanJob, order: RowsInOrder) {
     this.#scanner = new RowScanner({ header: reader.header, rules, exempt: reader.exempt });
     this.#framer = new RecordFramer(records.dialect);
     this.#order = order;
+    this.#found = new ScannedRows(Math.min(PIECE_BYTES, totalBytes));
   }
 
   /** What comes next begins where a row begins. */
