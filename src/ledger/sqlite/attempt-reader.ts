@@ -6,6 +6,7 @@ import type { BatchState } from "../../domain/batch.ts";
 import { type BreakCode, isMismatch } from "../../domain/break.ts";
 import type { AttemptRecord, OutcomeRecord } from "../ledger.ts";
 import type { Database } from "./connection.ts";
+import { lazily } from "./lazily.ts";
 import { pagesById } from "./pages-by-id.ts";
 import type { Session } from "./session.ts";
 
@@ -190,43 +191,52 @@ function toOutcome(row: OutcomeRow, file: string): OutcomeRecord {
 }
 
 function prepare(db: Database) {
-  return {
-    byIds: db.prepare<[string], AttemptRow>(
-      `${ATTEMPT} WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id`,
-    ),
-    after: db.prepare<[number, number], AttemptRow>(`${ATTEMPT} WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`),
-    listed: prepareCompanions<[string]>(db, "attempt_id IN (SELECT value FROM json_each(?))"),
+  return lazily({
+    byIds: () =>
+      db.prepare<[string], AttemptRow>(
+        `${ATTEMPT} WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id`,
+      ),
+    after: () =>
+      db.prepare<[number, number], AttemptRow>(`${ATTEMPT} WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`),
+    listed: () => prepareCompanions<[string]>(db, "attempt_id IN (SELECT value FROM json_each(?))"),
     // A page of neighbours: a range is read in half the time of a list.
-    ranged: prepareCompanions<[number, number]>(db, "attempt_id > ? AND attempt_id <= ?"),
-    nameOfFile: db.prepare<[number | null], string>("SELECT name FROM result_file WHERE result_file_id = ?").pluck(),
-    stateOfBatch: db
-      .prepare<[number], BatchState>(
-        `SELECT kind FROM batch_event WHERE batch_id = ? AND kind NOT IN ('name_minted', 'temporary_created')
+    ranged: () => prepareCompanions<[number, number]>(db, "attempt_id > ? AND attempt_id <= ?"),
+    nameOfFile: () =>
+      db.prepare<[number | null], string>("SELECT name FROM result_file WHERE result_file_id = ?").pluck(),
+    stateOfBatch: () =>
+      db
+        .prepare<[number], BatchState>(
+          `SELECT kind FROM batch_event WHERE batch_id = ? AND kind NOT IN ('name_minted', 'temporary_created')
          ORDER BY event_id DESC LIMIT 1`,
-      )
-      .pluck(),
-    firstBatch: db.prepare<[number], number>("SELECT batch_id FROM attempt WHERE attempt_id = ?").pluck(),
-    lastReclaim: db
-      .prepare<[number], number>("SELECT batch_id FROM reclaim WHERE attempt_id = ? ORDER BY nth DESC LIMIT 1")
-      .pluck(),
-    idsOfBatch: db
-      .prepare<[number, number], number>(`SELECT attempt_id FROM (${OF_BATCH}) ORDER BY position, attempt_id`)
-      .pluck(),
-    earliestTimes: db.prepare<[number, number], { declinedAt: number | null; expiresAt: number | null }>(
-      `SELECT min(declined_at) AS declinedAt, min(expires_at) AS expiresAt FROM (${OF_BATCH})`,
-    ),
-  };
+        )
+        .pluck(),
+    firstBatch: () => db.prepare<[number], number>("SELECT batch_id FROM attempt WHERE attempt_id = ?").pluck(),
+    lastReclaim: () =>
+      db
+        .prepare<[number], number>("SELECT batch_id FROM reclaim WHERE attempt_id = ? ORDER BY nth DESC LIMIT 1")
+        .pluck(),
+    idsOfBatch: () =>
+      db
+        .prepare<[number, number], number>(`SELECT attempt_id FROM (${OF_BATCH}) ORDER BY position, attempt_id`)
+        .pluck(),
+    earliestTimes: () =>
+      db.prepare<[number, number], { declinedAt: number | null; expiresAt: number | null }>(
+        `SELECT min(declined_at) AS declinedAt, min(expires_at) AS expiresAt FROM (${OF_BATCH})`,
+      ),
+  });
 }
 
 function prepareCompanions<Which extends unknown[]>(db: Database, which: string) {
-  return {
-    outcomes: db.prepare<Which, OutcomeRow>(`${OUTCOME} WHERE ${which} ORDER BY attempt_id, nth`),
-    reclaims: db.prepare<Which, { attemptId: number; batchId: number }>(
-      `SELECT attempt_id AS attemptId, batch_id AS batchId FROM reclaim WHERE ${which} ORDER BY attempt_id, nth`,
-    ),
-    openBreaks: db.prepare<Which, { attemptId: number; code: BreakCode }>(
-      `SELECT attempt_id AS attemptId, code FROM break
+  return lazily({
+    outcomes: () => db.prepare<Which, OutcomeRow>(`${OUTCOME} WHERE ${which} ORDER BY attempt_id, nth`),
+    reclaims: () =>
+      db.prepare<Which, { attemptId: number; batchId: number }>(
+        `SELECT attempt_id AS attemptId, batch_id AS batchId FROM reclaim WHERE ${which} ORDER BY attempt_id, nth`,
+      ),
+    openBreaks: () =>
+      db.prepare<Which, { attemptId: number; code: BreakCode }>(
+        `SELECT attempt_id AS attemptId, code FROM break
        WHERE ${which} AND NOT EXISTS (SELECT 1 FROM break_settled settled WHERE settled.break_id = break.break_id)`,
-    ),
-  };
+      ),
+  });
 }

@@ -19,6 +19,7 @@ import type {
   Stamp,
 } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { lazily } from "./lazily.ts";
 import type { Session } from "./session.ts";
 import { StandingReader } from "./standings.ts";
 
@@ -199,43 +200,48 @@ function prepare({ db }: Session) {
   const content = `SELECT batch_id AS batchId, rows, size_bytes AS sizeBytes, sha256, totals, archive_path AS archivePath
     FROM batch_content`;
   const batch = "SELECT batch_id AS batchId, export_id AS exportId FROM batch";
-  return {
-    all: db.prepare<[], BatchRow>(`${batch} ORDER BY batch_id`),
-    one: db.prepare<[number], BatchRow>(`${batch} WHERE batch_id = ?`),
+  return lazily({
+    all: () => db.prepare<[], BatchRow>(`${batch} ORDER BY batch_id`),
+    one: () => db.prepare<[number], BatchRow>(`${batch} WHERE batch_id = ?`),
     // Reads the small index of finished batches, not their events.
-    unfinished: db.prepare<[], BatchRow>(
-      `${batch} WHERE NOT EXISTS (SELECT 1 FROM batch_event AS event
+    unfinished: () =>
+      db.prepare<[], BatchRow>(
+        `${batch} WHERE NOT EXISTS (SELECT 1 FROM batch_event AS event
          WHERE event.batch_id = batch.batch_id AND event.kind IN ('delivered', 'failed')) ORDER BY batch_id`,
-    ),
-    events: db.prepare<[number], BatchEvent>(`SELECT ${event} FROM batch_event WHERE batch_id = ? ORDER BY event_id`),
-    allEvents: db.prepare<[], BatchEvent & { batchId: number }>(
-      `SELECT batch_id AS batchId, ${event} FROM batch_event ORDER BY event_id`,
-    ),
-    claims: db.prepare<[number, number], Omit<BatchClaim, "again"> & { again: 0 | 1 }>(
-      `SELECT attempt_id AS attemptId, position, 0 AS again FROM attempt WHERE batch_id = ?
+      ),
+    events: () =>
+      db.prepare<[number], BatchEvent>(`SELECT ${event} FROM batch_event WHERE batch_id = ? ORDER BY event_id`),
+    allEvents: () =>
+      db.prepare<[], BatchEvent & { batchId: number }>(
+        `SELECT batch_id AS batchId, ${event} FROM batch_event ORDER BY event_id`,
+      ),
+    claims: () =>
+      db.prepare<[number, number], Omit<BatchClaim, "again"> & { again: 0 | 1 }>(
+        `SELECT attempt_id AS attemptId, position, 0 AS again FROM attempt WHERE batch_id = ?
        UNION ALL
        SELECT attempt_id, position, 1 FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ?
        ORDER BY position, attemptId`,
-    ),
-    insertEvent: db.prepare<[number, string, string, number, string, number, number]>(
-      `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    content: db.prepare<[number], ContentRow>(`${content} WHERE batch_id = ?`),
-    allContents: db.prepare<[], ContentRow & { batchId: number }>(content),
-    insertContent: db.prepare<[ContentRow & { batchId: number }]>(
-      `INSERT INTO batch_content (batch_id, rows, size_bytes, sha256, totals, archive_path)
+      ),
+    insertEvent: () =>
+      db.prepare<[number, string, string, number, string, number, number]>(
+        `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      ),
+    content: () => db.prepare<[number], ContentRow>(`${content} WHERE batch_id = ?`),
+    allContents: () => db.prepare<[], ContentRow & { batchId: number }>(content),
+    insertContent: () =>
+      db.prepare<[ContentRow & { batchId: number }]>(
+        `INSERT INTO batch_content (batch_id, rows, size_bytes, sha256, totals, archive_path)
        VALUES (@batchId, @rows, @sizeBytes, @sha256, @totals, @archivePath)`,
-    ),
-    currentName: db
-      .prepare<[number], string>(
-        `SELECT name FROM batch_event WHERE batch_id = ? AND kind = 'name_minted' ORDER BY event_id DESC LIMIT 1`,
-      )
-      .pluck(),
-    batchOfName: db
-      .prepare<[string], number>("SELECT batch_id FROM batch_event WHERE name = ? AND kind = 'name_minted'")
-      .pluck(),
-    nextNumber: db
-      .prepare<[], number>("UPDATE counter SET value = value + 1 WHERE name = 'batch_name' RETURNING value")
-      .pluck(),
-  };
+      ),
+    currentName: () =>
+      db
+        .prepare<[number], string>(
+          `SELECT name FROM batch_event WHERE batch_id = ? AND kind = 'name_minted' ORDER BY event_id DESC LIMIT 1`,
+        )
+        .pluck(),
+    batchOfName: () =>
+      db.prepare<[string], number>("SELECT batch_id FROM batch_event WHERE name = ? AND kind = 'name_minted'").pluck(),
+    nextNumber: () =>
+      db.prepare<[], number>("UPDATE counter SET value = value + 1 WHERE name = 'batch_name' RETURNING value").pluck(),
+  });
 }

@@ -2,6 +2,7 @@
 import type { BreakCode } from "../../domain/break.ts";
 import type { OutcomeStatus } from "../../domain/outcome.ts";
 import type { BreakBook, BreakRecord, NewBreak, Settlement } from "../ledger.ts";
+import { lazily } from "./lazily.ts";
 import type { Session } from "./session.ts";
 
 interface BreakRow extends Omit<BreakRecord, "attemptId" | "batchId" | "settled"> {
@@ -83,25 +84,25 @@ function prepare({ db }: Session) {
     settled.reason AS settledReason, settled_as AS settledAs, settled.at AS settledAt,
     settled.recorded_at AS settledRecordedAt
     FROM break AS found LEFT JOIN break_settled AS settled USING (break_id)`;
-  return {
-    all: db.prepare<[], BreakRow>(`${breaks} ORDER BY break_id`),
-    open: db.prepare<[], BreakRow>(`${breaks} WHERE settled.break_id IS NULL ORDER BY break_id`),
-    allOfCode: db.prepare<[string], BreakRow>(`${breaks} WHERE code = ? ORDER BY break_id`),
-    openOfCode: db.prepare<[string], BreakRow>(
-      `${breaks} WHERE code = ? AND settled.break_id IS NULL ORDER BY break_id`,
-    ),
-    countOpen: db
-      .prepare<[], number>("SELECT (SELECT count(*) FROM break) - (SELECT count(*) FROM break_settled)")
-      .pluck(),
-    known: db.prepare<[string, string], BreakRow>(`${breaks} WHERE code = ? AND fingerprint = ?`),
-    one: db.prepare<[number], BreakRow>(`${breaks} WHERE break_id = ?`),
-    insert: db.prepare<[Record<string, unknown>]>(
-      `INSERT INTO break (code, fingerprint, order_id, file, line, message, attempt_id, batch_id, at, recorded_at)
+  return lazily({
+    all: () => db.prepare<[], BreakRow>(`${breaks} ORDER BY break_id`),
+    open: () => db.prepare<[], BreakRow>(`${breaks} WHERE settled.break_id IS NULL ORDER BY break_id`),
+    allOfCode: () => db.prepare<[string], BreakRow>(`${breaks} WHERE code = ? ORDER BY break_id`),
+    openOfCode: () =>
+      db.prepare<[string], BreakRow>(`${breaks} WHERE code = ? AND settled.break_id IS NULL ORDER BY break_id`),
+    countOpen: () =>
+      db.prepare<[], number>("SELECT (SELECT count(*) FROM break) - (SELECT count(*) FROM break_settled)").pluck(),
+    known: () => db.prepare<[string, string], BreakRow>(`${breaks} WHERE code = ? AND fingerprint = ?`),
+    one: () => db.prepare<[number], BreakRow>(`${breaks} WHERE break_id = ?`),
+    insert: () =>
+      db.prepare<[Record<string, unknown>]>(
+        `INSERT INTO break (code, fingerprint, order_id, file, line, message, attempt_id, batch_id, at, recorded_at)
        VALUES (@code, @fingerprint, @orderId, @file, @line, @message, @attemptId, @batchId, @at, @recordedAt)
        ON CONFLICT (code, fingerprint) DO NOTHING`,
-    ),
-    settle: db.prepare<[number, string, string | null, number, number]>(
-      "INSERT INTO break_settled (break_id, reason, settled_as, at, recorded_at) VALUES (?, ?, ?, ?, ?)",
-    ),
-  };
+      ),
+    settle: () =>
+      db.prepare<[number, string, string | null, number, number]>(
+        "INSERT INTO break_settled (break_id, reason, settled_as, at, recorded_at) VALUES (?, ?, ?, ?, ?)",
+      ),
+  });
 }

@@ -3,6 +3,7 @@ import { foldState } from "../../domain/outcome.ts";
 import type { RebillIdentity } from "../../domain/rebill.ts";
 import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, Stamp } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { lazily } from "./lazily.ts";
 import type { Session } from "./session.ts";
 
 export class SqliteExportBook implements ExportBook {
@@ -172,51 +173,58 @@ function prepare({ db }: Session) {
         `SELECT attempt_id FROM attempt WHERE ${column} IN (SELECT value FROM json_each(?)) AND ${condition}`,
       )
       .pluck();
-  return {
+  return lazily({
     // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
-    exportBySha256: db.prepare<[string], ExportRow>(
-      `${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`,
-    ),
-    exportById: db.prepare<[number], ExportRow>(`${exports} WHERE export_id = ?`),
-    exports: db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
-    insertExport: db.prepare<[NewExport]>(
-      `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
+    exportBySha256: () =>
+      db.prepare<[string], ExportRow>(`${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`),
+    exportById: () => db.prepare<[number], ExportRow>(`${exports} WHERE export_id = ?`),
+    exports: () => db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
+    insertExport: () =>
+      db.prepare<[NewExport]>(
+        `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
          recorded_at)
        VALUES (@sha256, @name, @rows, @accepted, @skipped, @rejected, @archivePath, @maxAgeDays, @reason, @at,
          @recordedAt)`,
-    ),
-    insertArchived: db.prepare<[{ exportId: number; sizeBytes: number; sha256: string }]>(
-      "INSERT INTO export_archived (export_id, size_bytes, sha256) VALUES (@exportId, @sizeBytes, @sha256)",
-    ),
-    insertBatch: db.prepare<[number]>("INSERT INTO batch (export_id) VALUES (?)"),
-    insertPlanned: db.prepare<[number, number, number]>(
-      `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at)
+      ),
+    insertArchived: () =>
+      db.prepare<[{ exportId: number; sizeBytes: number; sha256: string }]>(
+        "INSERT INTO export_archived (export_id, size_bytes, sha256) VALUES (@exportId, @sizeBytes, @sha256)",
+      ),
+    insertBatch: () => db.prepare<[number]>("INSERT INTO batch (export_id) VALUES (?)"),
+    insertPlanned: () =>
+      db.prepare<[number, number, number]>(
+        `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at)
        VALUES (?, 'planned', '', 0, '', ?, ?)`,
-    ),
-    exportOfBatch: db.prepare<[number], number>("SELECT export_id FROM batch WHERE batch_id = ?").pluck(),
-    lastAttemptNumbers: db
-      .prepare<[string], [orderId: string, attemptNumber: number]>(
-        `SELECT order_id, max(attempt_number) FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))
+      ),
+    exportOfBatch: () => db.prepare<[number], number>("SELECT export_id FROM batch WHERE batch_id = ?").pluck(),
+    lastAttemptNumbers: () =>
+      db
+        .prepare<[string], [orderId: string, attemptNumber: number]>(
+          `SELECT order_id, max(attempt_number) FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))
          GROUP BY order_id`,
-      )
-      .raw(),
-    anyAttempt: db.prepare<[], number>("SELECT 1 FROM attempt LIMIT 1").pluck(),
-    transactionOf: db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
-    insertAttempt: db.prepare<(string | number)[]>(
-      `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
+        )
+        .raw(),
+    anyAttempt: () => db.prepare<[], number>("SELECT 1 FROM attempt LIMIT 1").pluck(),
+    transactionOf: () =>
+      db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
+    insertAttempt: () =>
+      db.prepare<(string | number)[]>(
+        `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
          customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    insertReclaim: db.prepare<[number, number, number]>(
-      `INSERT INTO reclaim (attempt_id, nth, batch_id)
+      ),
+    insertReclaim: () =>
+      db.prepare<[number, number, number]>(
+        `INSERT INTO reclaim (attempt_id, nth, batch_id)
        VALUES (?, (SELECT coalesce(max(nth), 0) + 1 FROM reclaim WHERE attempt_id = ?), ?)`,
-    ),
-    idsByOrders: ids("order_id"),
-    idsByTransactions: ids("transaction_id"),
+      ),
+    idsByOrders: () => ids("order_id"),
+    idsByTransactions: () => ids("transaction_id"),
     // Only those without a final word: the rest of a long history is not loaded. `foldState` decides.
-    idsBySubscriptions: ids(
-      "subscription_id",
-      "NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')",
-    ),
-  };
+    idsBySubscriptions: () =>
+      ids(
+        "subscription_id",
+        "NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')",
+      ),
+  });
 }

@@ -4,6 +4,7 @@ import { formatInstant, type Instant, SECOND_MS } from "../../domain/instant.ts"
 import { Problem } from "../../domain/problem.ts";
 import type { LockHolder, LockKeeper } from "../ledger.ts";
 import type { Database } from "./connection.ts";
+import { lazily } from "./lazily.ts";
 import type { LockFile } from "./lock-file.ts";
 import type { Session, WriteGuard } from "./session.ts";
 
@@ -19,13 +20,13 @@ export interface LockIdentity {
 
 /** The row beside lock.db that names its holder. A row that its writer left behind is replaced, token and all. */
 export class LockRow implements WriteGuard {
-  readonly #db: Database;
   readonly #identity: LockIdentity;
   #token: string | undefined;
+  readonly #statements: ReturnType<typeof prepare>;
 
   constructor(db: Database, identity: LockIdentity) {
-    this.#db = db;
     this.#identity = identity;
+    this.#statements = prepare(db);
   }
 
   get isTaken(): boolean {
@@ -33,9 +34,7 @@ export class LockRow implements WriteGuard {
   }
 
   read(): LockHolder | undefined {
-    const sql =
-      "SELECT pid, host, command, since, heartbeat_at AS heartbeatAt, process_started_at AS processStartedAt FROM lock";
-    return this.#db.prepare<[], LockHolder>(sql).get();
+    return this.#statements.read.get();
   }
 
   /** Call it only while lock.db is held. */
@@ -44,12 +43,7 @@ export class LockRow implements WriteGuard {
     const now = clock();
     const token = randomUUID();
     const startedAt = now - Math.round(process.uptime() * SECOND_MS);
-    this.#db
-      .prepare(
-        `INSERT OR REPLACE INTO lock (only, token, pid, process_started_at, host, command, since, heartbeat_at)
-         VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(token, pid, startedAt, host, command, now, now);
+    this.#statements.take.run(token, pid, startedAt, host, command, now, now);
     this.#token = token;
   }
 
@@ -70,14 +64,29 @@ export class LockRow implements WriteGuard {
 
   /** False: the row is no longer ours. */
   beat(): boolean {
-    const sql = "UPDATE lock SET heartbeat_at = ? WHERE token = ?";
-    return this.#db.prepare(sql).run(this.#identity.clock(), this.#token).changes === 1;
+    return this.#statements.beat.run(this.#identity.clock(), this.#token).changes === 1;
   }
 
   clear(): void {
-    this.#db.prepare("DELETE FROM lock WHERE token = ?").run(this.#token);
+    this.#statements.clear.run(this.#token);
     this.#token = undefined;
   }
+}
+
+function prepare(db: Database) {
+  return lazily({
+    read: () =>
+      db.prepare<[], LockHolder>(
+        `SELECT pid, host, command, since, heartbeat_at AS heartbeatAt, process_started_at AS processStartedAt FROM lock`,
+      ),
+    take: () =>
+      db.prepare<[string, number, number, string, string, number, number]>(
+        `INSERT OR REPLACE INTO lock (only, token, pid, process_started_at, host, command, since, heartbeat_at)
+         VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
+      ),
+    beat: () => db.prepare<[number, string | undefined]>("UPDATE lock SET heartbeat_at = ? WHERE token = ?"),
+    clear: () => db.prepare<[string | undefined]>("DELETE FROM lock WHERE token = ?"),
+  });
 }
 
 /** `LockKeeper` over the two: lock.db decides, the row tells. */

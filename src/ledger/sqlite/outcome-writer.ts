@@ -5,6 +5,7 @@
 import type { NewOutcome } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
+import { lazily } from "./lazily.ts";
 
 const ROWS_AT_ONCE = 50;
 
@@ -91,12 +92,12 @@ function prepare(db: Database) {
     );
   const lastNth = <Which extends unknown[]>(from: string) =>
     db.prepare<Which, [number, number]>(`SELECT attempt_id, max(nth) FROM ${from} GROUP BY attempt_id`).raw();
-  return {
-    insertOne: insert(1),
-    insertMany: insert(ROWS_AT_ONCE),
-    learnOne: learn(1),
-    learnMany: learn(ROWS_AT_ONCE),
-    ofRange: lastNth<[number, number]>("outcome WHERE attempt_id BETWEEN ? AND ?"),
-    ofList: lastNth<[string]>("json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value"),
-  };
+  return lazily({
+    insertOne: () => insert(1),
+    insertMany: () => insert(ROWS_AT_ONCE),
+    learnOne: () => learn(1),
+    learnMany: () => learn(ROWS_AT_ONCE),
+    ofRange: () => lastNth<[number, number]>("outcome WHERE attempt_id BETWEEN ? AND ?"),
+    ofList: () => lastNth<[string]>("json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value"),
+  });
 }

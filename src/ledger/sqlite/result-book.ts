@@ -11,6 +11,7 @@ import type {
   Stamp,
 } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { lazily } from "./lazily.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import { SentAttemptReader } from "./sent-attempts.ts";
 import type { Session } from "./session.ts";
@@ -125,38 +126,45 @@ function prepare({ db }: Session) {
     archive_path AS archivePath, state, source, file.at, file.recorded_at AS recordedAt, done.rows AS appliedRows,
     done.applied, done.repeated, done.at AS appliedAt, done.recorded_at AS appliedRecordedAt
     FROM result_file AS file LEFT JOIN result_file_applied AS done USING (result_file_id)`;
-  return {
-    putLook: db.prepare<[RemoteLook]>(
-      `INSERT INTO look (name, size_bytes, modified_at, first_seen_at, seen_at)
+  return lazily({
+    putLook: () =>
+      db.prepare<[RemoteLook]>(
+        `INSERT INTO look (name, size_bytes, modified_at, first_seen_at, seen_at)
        VALUES (@name, @sizeBytes, @modifiedAt, @seenAt, @seenAt)
        ON CONFLICT (name) DO UPDATE SET
          first_seen_at = iif(size_bytes = excluded.size_bytes AND modified_at = excluded.modified_at,
            first_seen_at, excluded.first_seen_at),
          size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, seen_at = excluded.seen_at`,
-    ),
-    looks: db.prepare<[], RemoteLook & { firstSeenAt: Instant }>(
-      `SELECT name, size_bytes AS sizeBytes, modified_at AS modifiedAt, first_seen_at AS firstSeenAt, seen_at AS seenAt
+      ),
+    looks: () =>
+      db.prepare<[], RemoteLook & { firstSeenAt: Instant }>(
+        `SELECT name, size_bytes AS sizeBytes, modified_at AS modifiedAt, first_seen_at AS firstSeenAt, seen_at AS seenAt
        FROM look ORDER BY name`,
-    ),
-    insertCollection: db.prepare<[number, number, number, number]>(
-      "INSERT INTO collection (found, collected, at, recorded_at) VALUES (?, ?, ?, ?)",
-    ),
-    collections: db.prepare<[], Collection>(
-      "SELECT found, collected, at, recorded_at AS recordedAt FROM collection ORDER BY collection_id",
-    ),
-    insertFile: db.prepare<[NewResultFile]>(
-      `INSERT INTO result_file (name, size_bytes, modified_at, sha256, archive_path, state, source, at, recorded_at)
+      ),
+    insertCollection: () =>
+      db.prepare<[number, number, number, number]>(
+        "INSERT INTO collection (found, collected, at, recorded_at) VALUES (?, ?, ?, ?)",
+      ),
+    collections: () =>
+      db.prepare<[], Collection>(
+        "SELECT found, collected, at, recorded_at AS recordedAt FROM collection ORDER BY collection_id",
+      ),
+    insertFile: () =>
+      db.prepare<[NewResultFile]>(
+        `INSERT INTO result_file (name, size_bytes, modified_at, sha256, archive_path, state, source, at, recorded_at)
        VALUES (@name, @sizeBytes, @modifiedAt, @sha256, @archivePath, @state, @source, @at, @recordedAt)`,
-    ),
-    all: db.prepare<[], ResultFileRow>(`${files} ORDER BY result_file_id`),
-    waiting: db.prepare<[], ResultFileRow>(
-      `${files} WHERE done.result_file_id IS NULL AND state = 'collected' ORDER BY result_file_id`,
-    ),
-    bySha256: db.prepare<[string], ResultFileRow>(`${files} WHERE sha256 = ? ORDER BY result_file_id LIMIT 1`),
-    insertApplied: db.prepare<[number, number, number, number, number, number]>(
-      `INSERT INTO result_file_applied (result_file_id, rows, applied, repeated, at, recorded_at)
+      ),
+    all: () => db.prepare<[], ResultFileRow>(`${files} ORDER BY result_file_id`),
+    waiting: () =>
+      db.prepare<[], ResultFileRow>(
+        `${files} WHERE done.result_file_id IS NULL AND state = 'collected' ORDER BY result_file_id`,
+      ),
+    bySha256: () => db.prepare<[string], ResultFileRow>(`${files} WHERE sha256 = ? ORDER BY result_file_id LIMIT 1`),
+    insertApplied: () =>
+      db.prepare<[number, number, number, number, number, number]>(
+        `INSERT INTO result_file_applied (result_file_id, rows, applied, repeated, at, recorded_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
-    ),
-    idsByOrder: db.prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id = ?").pluck(),
-  };
+      ),
+    idsByOrder: () => db.prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id = ?").pluck(),
+  });
 }

@@ -1,5 +1,6 @@
 /** Which runs there were, and how each ended. */
 import type { RunBook, RunRecord, Stamp } from "../ledger.ts";
+import { lazily } from "./lazily.ts";
 import type { Session } from "./session.ts";
 
 export class SqliteRunBook implements RunBook {
@@ -28,14 +29,16 @@ export class SqliteRunBook implements RunBook {
 }
 
 function prepare({ db }: Session) {
-  return {
-    start: db.prepare<[string, number, number]>("INSERT INTO run (command, at, recorded_at) VALUES (?, ?, ?)"),
-    end: db.prepare<[number, number, number, number]>(
-      "INSERT INTO run_end (run_id, exit_status, at, recorded_at) VALUES (?, ?, ?, ?)",
-    ),
-    all: db.prepare<[], Omit<RunRecord, "exitStatus"> & { exitStatus: number | null }>(
-      `SELECT run_id AS runId, command, run.at, run.recorded_at AS recordedAt, exit_status AS exitStatus
+  return lazily({
+    start: () => db.prepare<[string, number, number]>("INSERT INTO run (command, at, recorded_at) VALUES (?, ?, ?)"),
+    end: () =>
+      db.prepare<[number, number, number, number]>(
+        "INSERT INTO run_end (run_id, exit_status, at, recorded_at) VALUES (?, ?, ?, ?)",
+      ),
+    all: () =>
+      db.prepare<[], Omit<RunRecord, "exitStatus"> & { exitStatus: number | null }>(
+        `SELECT run_id AS runId, command, run.at, run.recorded_at AS recordedAt, exit_status AS exitStatus
        FROM run LEFT JOIN run_end USING (run_id) ORDER BY run_id`,
-    ),
-  };
+      ),
+  });
 }

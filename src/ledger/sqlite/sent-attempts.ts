@@ -4,6 +4,7 @@ import type { Outcome, OutcomeStatus } from "../../domain/outcome.ts";
 import type { SentAttempt } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
+import { lazily } from "./lazily.ts";
 
 type AttemptColumns = [
   attemptId: number,
@@ -120,23 +121,26 @@ function prepare(db: Database) {
          FROM json_each(?) AS wanted CROSS JOIN attempt ON ${column} = wanted.value`,
       )
       .raw();
-  return {
-    ofOrders: attempts("order_id"),
-    ofIds: attempts("attempt_id"),
-    outcomes: db
-      .prepare<[string], OutcomeColumns>(
-        `SELECT attempt_id, status, raw_status, amount_minor, currency, processed_at, session_key
+  return lazily({
+    ofOrders: () => attempts("order_id"),
+    ofIds: () => attempts("attempt_id"),
+    outcomes: () =>
+      db
+        .prepare<[string], OutcomeColumns>(
+          `SELECT attempt_id, status, raw_status, amount_minor, currency, processed_at, session_key
          FROM json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value ORDER BY attempt_id, nth`,
-      )
-      .raw(),
-    wasUploaded: db
-      .prepare<[number], 0 | 1>("SELECT EXISTS (SELECT 1 FROM batch_event WHERE batch_id = ? AND kind = 'uploaded')")
-      .pluck(),
-    idsOfKey: db
-      .prepare<[number, string], number>(
-        `SELECT DISTINCT attempt_id FROM learned_key JOIN outcome USING (attempt_id)
+        )
+        .raw(),
+    wasUploaded: () =>
+      db
+        .prepare<[number], 0 | 1>("SELECT EXISTS (SELECT 1 FROM batch_event WHERE batch_id = ? AND kind = 'uploaded')")
+        .pluck(),
+    idsOfKey: () =>
+      db
+        .prepare<[number, string], number>(
+          `SELECT DISTINCT attempt_id FROM learned_key JOIN outcome USING (attempt_id)
          WHERE key_hash = ? AND session_key = ? AND session_key <> ''`,
-      )
-      .pluck(),
-  };
+        )
+        .pluck(),
+  });
 }

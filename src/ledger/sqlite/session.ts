@@ -131,7 +131,7 @@ export class Session {
     try {
       const shared = this.db.transaction(() => {
         this.#guard.check();
-        return writes.map((write) => this.#attempt(write));
+        return writes.map((write) => this.#attempt(write, writes.length === 1));
       });
       for (const tell of this.#guard.isTaken ? shared.immediate() : shared.deferred()) tell();
     } catch (error) {
@@ -140,14 +140,14 @@ export class Session {
     this.#gatherMs = writes.length > 1 ? Math.min(this.#clock() - begun, MOST_GATHER_MS) : 0;
   }
 
-  /** In a savepoint, so that one that fails takes none of the others with it. Returns how to tell its caller. */
-  #attempt({ work, resolve, reject }: WaitingWrite): () => void {
+  /** In a savepoint where there are others, so that one that fails takes none of them with it. Returns how to tell its caller. */
+  #attempt({ work, resolve, reject }: WaitingWrite, isAlone: boolean): () => void {
     try {
-      const value = this.db.transaction(work)();
+      const value = isAlone ? work() : this.db.transaction(work)();
       return () => resolve(value);
     } catch (error) {
       // SQLite rolls all of them back by itself where the disk failed.
-      if (!this.db.inTransaction) throw error;
+      if (isAlone || !this.db.inTransaction) throw error;
       return () => reject(problemFrom(error, this.db.name));
     }
   }

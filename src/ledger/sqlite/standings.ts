@@ -4,6 +4,7 @@ import { type BreakCode, isMismatch } from "../../domain/break.ts";
 import type { OutcomeStatus } from "../../domain/outcome.ts";
 import type { AttemptStanding } from "../ledger.ts";
 import type { Database } from "./connection.ts";
+import { lazily } from "./lazily.ts";
 import { pagesById } from "./pages-by-id.ts";
 import type { Session } from "./session.ts";
 
@@ -111,29 +112,33 @@ function toStanding(row: AttemptColumns, outcomes: readonly Word[]): Standing {
 function prepare(db: Database) {
   type Range = [after: number, last: number];
   const ofRange = "attempt_id > ? AND attempt_id <= ?";
-  return {
-    attempts: db
-      .prepare<[number, number], AttemptColumns>(
-        `SELECT attempt_id, order_id, attempt_number, decline_code, decline_code_source, amount_minor, currency,
+  return lazily({
+    attempts: () =>
+      db
+        .prepare<[number, number], AttemptColumns>(
+          `SELECT attempt_id, order_id, attempt_number, decline_code, decline_code_source, amount_minor, currency,
            declined_at, expires_at, batch_id
          FROM attempt WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`,
-      )
-      .raw(),
-    outcomes: db
-      .prepare<Range, [number, OutcomeStatus, number, number]>(
-        `SELECT attempt_id, status, amount_minor, at FROM outcome WHERE ${ofRange} ORDER BY attempt_id, nth`,
-      )
-      .raw(),
-    reclaims: db
-      .prepare<Range, [number, number]>(
-        `SELECT attempt_id, batch_id FROM reclaim WHERE ${ofRange} ORDER BY attempt_id, nth`,
-      )
-      .raw(),
-    openBreaks: db
-      .prepare<Range, [number, BreakCode]>(
-        `SELECT attempt_id, code FROM break
+        )
+        .raw(),
+    outcomes: () =>
+      db
+        .prepare<Range, [number, OutcomeStatus, number, number]>(
+          `SELECT attempt_id, status, amount_minor, at FROM outcome WHERE ${ofRange} ORDER BY attempt_id, nth`,
+        )
+        .raw(),
+    reclaims: () =>
+      db
+        .prepare<Range, [number, number]>(
+          `SELECT attempt_id, batch_id FROM reclaim WHERE ${ofRange} ORDER BY attempt_id, nth`,
+        )
+        .raw(),
+    openBreaks: () =>
+      db
+        .prepare<Range, [number, BreakCode]>(
+          `SELECT attempt_id, code FROM break
          WHERE ${ofRange} AND NOT EXISTS (SELECT 1 FROM break_settled settled WHERE settled.break_id = break.break_id)`,
-      )
-      .raw(),
-  };
+        )
+        .raw(),
+  });
 }
