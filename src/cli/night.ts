@@ -45,7 +45,7 @@ export async function runNights(
   const status = await forEachMerchant(context, "all", async (merchant, config) => {
     const end = { merchant: merchant.id, at: context.clock.wall() };
     try {
-      const night = await withPipeline(context, config, merchant, { command }, (pipeline, open) =>
+      const night = await withPipeline(context, config, merchant, { command, connects: true }, (pipeline, open) =>
         playNight(context, pipeline, open),
       );
       anyGrowing ||= night.value.growing.length > 0;

@@ -118,6 +118,8 @@ export interface RunOptions {
   readonly maxAgeDays?: number | undefined;
   /** Only looks: no lock is taken and no run recorded. */
   readonly dryRun?: boolean;
+  /** The server is looked at in any case: the connection is made while the rest is made ready. */
+  readonly connects?: boolean;
   /** The lock is needed, but nothing is changed, not even what killed runs left behind. */
   readonly looksOnly?: boolean;
 }
@@ -142,6 +144,7 @@ export async function withPipeline<T>(
     if (options.dryRun) return work(pipeline, open);
     await open.ledger.acquireLock(options.command);
     try {
+      if (options.connects) remote.begin();
       if (!options.looksOnly) {
         await refuseOlderLedger(open);
         await sweepArchive(open);

@@ -4,7 +4,7 @@
  */
 import { Problem } from "../domain/problem.ts";
 import type { BatchRecord } from "../ledger/ledger.ts";
-import { archiveBatches } from "./archive-batches.ts";
+import { archivePlanned } from "./archive-planned.ts";
 import { currentBatch } from "./batch-facts.ts";
 import { checkStop, type PipelineContext } from "./context.ts";
 import { deliverBatch } from "./deliver.ts";
@@ -28,10 +28,7 @@ export class Delivery {
         (batch) => !this.#handled.has(batch.batchId),
       );
       if (todo.length === 0) return;
-      await archiveBatches(
-        this.#context,
-        todo.filter((batch) => batch.state === "planned"),
-      );
+      await archivePlanned(this.#context, todo);
       await this.#deliverAll(todo);
     }
   }

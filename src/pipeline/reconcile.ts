@@ -11,7 +11,7 @@ import type { BatchRecord, BreakRecord, ResultFileRecord } from "../ledger/ledge
 import { checkResultFile } from "../profiles/check-results.ts";
 import { applyFile, type Counts, readStretches, recordProvenDeliveries } from "./apply-results.ts";
 import { keptName } from "./archive.ts";
-import { archiveBatches } from "./archive-batches.ts";
+import { archivePlanned } from "./archive-planned.ts";
 import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
@@ -33,7 +33,8 @@ export interface Reconciliation extends Applied {
 
 /** Applies the given files (archived first), or every collected file that was not applied yet. */
 export async function reconcile(context: PipelineContext, given: readonly string[] = []): Promise<Reconciliation> {
-  await archivePlanned(context);
+  // A result may make a planned batch uncertain; its bytes and control totals must exist before that.
+  await archivePlanned(context, await context.ledger.batches("unfinished"));
   passStep("reconcile.begun");
   const files = given.length > 0 ? await archiveGiven(context, given) : await context.ledger.resultFiles("waiting");
   return applyFiles(context, files);
@@ -88,15 +89,6 @@ export async function applyWaiting(context: PipelineContext): Promise<Applied> {
     passStep("reconcile.uncertainty_closed");
   }
   return total;
-}
-
-/** A result may make a planned batch uncertain; its bytes and control totals must exist before that. */
-async function archivePlanned(context: PipelineContext): Promise<void> {
-  const unfinished = await context.ledger.batches("unfinished");
-  await archiveBatches(
-    context,
-    unfinished.filter((batch) => batch.state === "planned"),
-  );
 }
 
 /** Orders of the batch that result files collected since then have a word on, applied or not. */

@@ -13,6 +13,7 @@ export class RemoteSession {
   #drop: RemoteDrop | undefined;
   /** Whoever needs a connection while one is being made waits for that one. */
   #connecting: Promise<RemoteDrop> | undefined;
+  #giveUpWaiting: () => void = () => {};
   /** Why no connection could be made: every step of the run is told so at once, instead of waiting for it again. */
   #refusal: Problem | undefined;
 
@@ -24,6 +25,11 @@ export class RemoteSession {
     this.#transport = transport;
     this.#deadline = deadline;
     this.#stop = stop;
+  }
+
+  /** It will be needed: whoever gets it soon waits less. What goes wrong is told to who needs it. */
+  begin(): void {
+    this.get().catch(() => {});
   }
 
   async get(): Promise<RemoteDrop> {
@@ -48,6 +54,7 @@ export class RemoteSession {
   async #connect(): Promise<RemoteDrop> {
     const waiting = new AbortController();
     const giveUp = () => waiting.abort();
+    this.#giveUpWaiting = giveUp;
     this.#stop.addEventListener("abort", giveUp);
     try {
       checkStop({ stop: this.#stop });
@@ -81,8 +88,12 @@ export class RemoteSession {
     await drop.close();
   }
 
-  /** Ends the connection; a later `get` makes a new one, and tries again what was refused before. */
+  /** Ends the connection, or the waiting for one; a later `get` makes a new one, and tries again what was refused before. */
   async close(): Promise<void> {
+    if (this.#connecting) {
+      this.#giveUpWaiting();
+      await this.#connecting.catch(() => {});
+    }
     const drop = this.#drop;
     this.#drop = undefined;
     this.#refusal = undefined;

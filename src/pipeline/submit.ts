@@ -8,7 +8,7 @@ import type { PipelineContext } from "./context.ts";
 import { Delivery } from "./deliver-batches.ts";
 import { applyWaiting } from "./reconcile.ts";
 import { passStep } from "./steps.ts";
-import { type TakenExport, type TakeOptions, takeExport } from "./take-export.ts";
+import type { TakenExport, TakeOptions } from "./take-export.ts";
 
 export interface Submission {
   readonly dryRun: boolean;
@@ -46,6 +46,8 @@ export async function submit(
   for (const file of files) {
     if (context.stop.aborted) break;
     try {
+      // Loaded here: a night without an export reads none.
+      const { takeExport } = await import("./take-export.ts");
       const taken = await takeExport(context, file, options);
       exports.push(taken);
       if (!options.dryRun) await mover.taken(taken);

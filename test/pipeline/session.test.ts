@@ -34,6 +34,7 @@ function makeSession(options: MemoryDropOptions = {}) {
 const eight = <T>(work: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: 8 }, (_, index) => work(index)));
 const lost = () => new Problem("remote_unreachable", "the connection was lost");
+const refusal = { code: "authentication_refused", when: "before" } as const;
 
 test("eight that need a connection at the same time get the same one", async () => {
   const { session, connections } = makeSession();
@@ -86,4 +87,31 @@ test("a server that refuses is asked once for all of them", async () => {
   );
   await expect(session.get()).rejects.toMatchObject({ code: "authentication_refused" });
   expect(asked).toBe(1);
+});
+
+test("a connection that was begun early is the one that is used, and what refused it is told to who needs it", async () => {
+  const { session, connections } = makeSession();
+  session.begin();
+  expect(await session.get()).toBe(connections[0]);
+  expect(connections).toHaveLength(1);
+  const refused = makeSession({ fault: ({ operation }) => (operation === "connect" ? refusal : undefined) });
+  refused.session.begin();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await expect(refused.session.get()).rejects.toMatchObject({ code: "authentication_refused" });
+});
+
+test("a session that is closed while its connection is being made waits no longer, and leaves none open", async () => {
+  const { session, connections, closed } = makeSession();
+  session.begin();
+  await session.close();
+  expect(closed).toHaveLength(connections.length);
+  const silent = new RemoteSession(
+    {
+      connect: (signal) =>
+        new Promise((_, reject) => signal?.addEventListener("abort", () => reject(lost()), { once: true })),
+    },
+    never,
+  );
+  silent.begin();
+  await silent.close();
 });

@@ -17,6 +17,7 @@ import { describeCollection } from "../summaries.ts";
 import { type Ended, sleepUnlessStopped, withPipeline } from "../wiring.ts";
 
 const DEFAULT_POLL_MS = 30_000;
+const COLLECT = { command: "collect", connects: true };
 
 export const command = defineCommand({
   arguments: {},
@@ -37,7 +38,7 @@ export const command = defineCommand({
     forEachMerchant(context, "all", async (merchant, config) => {
       const { status, value } =
         wait === undefined
-          ? await withPipeline(context, config, merchant, { command: "collect" }, collectOnce)
+          ? await withPipeline(context, config, merchant, COLLECT, collectOnce)
           : await new Waiting(context, config, merchant).until(context.clock.wall() + wait, poll);
       return {
         exitStatus: status,
@@ -90,7 +91,7 @@ class Waiting {
   /** Is anything pending still? While another run works, that run looks. */
   async #look(): Promise<Ended<boolean>> {
     try {
-      return await withPipeline(this.#context, this.#config, this.#merchant, { command: "collect" }, (pipeline) =>
+      return await withPipeline(this.#context, this.#config, this.#merchant, COLLECT, (pipeline) =>
         this.#collectAndReconcile(pipeline),
       );
     } catch (error) {
