@@ -19,12 +19,14 @@ export interface MoneyTotal {
   readonly amountMinor: bigint;
 }
 
-/** A bigint that is added to as a number while that is exact: a report adds millions of amounts, several times each. */
-class Sum {
+/** Of one currency. A bigint that is added to as a number while that is exact: a report adds millions of amounts. */
+export class MoneyTally {
+  count = 0;
   #large = 0n;
   #small = 0;
 
-  add(amount: number | bigint): void {
+  add(amount: number | bigint, count = 1): void {
+    this.count += count;
     if (typeof amount === "bigint" || Math.abs(amount) > MAX_AMOUNT_MINOR) {
       this.#large += BigInt(amount);
       return;
@@ -35,14 +37,14 @@ class Sum {
     this.#small = 0;
   }
 
-  get value(): bigint {
-    return this.#large + BigInt(this.#small);
+  totalIn(currency: string): MoneyTotal {
+    return { currency, count: this.count, amountMinor: this.#large + BigInt(this.#small) };
   }
 }
 
 /** Counts and sums per currency, read in the order of the currency codes. */
 export class MoneyTotals {
-  readonly #byCurrency = new Map<string, { count: number; sum: Sum }>();
+  readonly #byCurrency = new Map<string, MoneyTally>();
 
   static of(items: Iterable<Money>): MoneyTotals {
     const totals = new MoneyTotals();
@@ -51,15 +53,12 @@ export class MoneyTotals {
   }
 
   add(currency: string, amountMinor: number | bigint, count = 1): void {
-    const entry = this.#byCurrency.get(currency);
-    if (entry) {
-      entry.count += count;
-      entry.sum.add(amountMinor);
-    } else {
-      const sum = new Sum();
-      sum.add(amountMinor);
-      this.#byCurrency.set(currency, { count, sum });
+    let tally = this.#byCurrency.get(currency);
+    if (!tally) {
+      tally = new MoneyTally();
+      this.#byCurrency.set(currency, tally);
     }
+    tally.add(amountMinor, count);
   }
 
   addAll(totals: Iterable<MoneyTotal>): void {
@@ -67,8 +66,7 @@ export class MoneyTotals {
   }
 
   get(currency: string): MoneyTotal {
-    const entry = this.#byCurrency.get(currency);
-    return { currency, count: entry?.count ?? 0, amountMinor: entry?.sum.value ?? 0n };
+    return (this.#byCurrency.get(currency) ?? new MoneyTally()).totalIn(currency);
   }
 
   toArray(): MoneyTotal[] {

@@ -1,7 +1,7 @@
 /** Submitted rebills grouped by something (a night, a decline code): how many of them were rescued. Sums only. */
 import type { SubmittedBucket } from "../domain/bucket.ts";
 import { calendarDay, type Instant, MINUTE_MS } from "../domain/instant.ts";
-import { type Money, type MoneyTotal, MoneyTotals } from "../domain/money.ts";
+import { type Money, MoneyTally, type MoneyTotal } from "../domain/money.ts";
 
 export interface Night {
   /** The merchant's calendar day of the decline, `yyyy-MM-dd`. */
@@ -22,9 +22,13 @@ export type CohortReport<Name> = Name & {
 
 interface Cohort<Name> {
   readonly name: Name;
-  readonly submitted: MoneyTotals;
-  readonly rescued: MoneyTotals;
-  readonly pending: MoneyTotals;
+  readonly byCurrency: Map<string, Tallies>;
+}
+
+class Tallies {
+  readonly submitted = new MoneyTally();
+  readonly rescued = new MoneyTally();
+  readonly pending = new MoneyTally();
 }
 
 /** An export full of made-up decline codes must not fill the memory: what comes after so many goes under `other`. */
@@ -42,23 +46,30 @@ export class Cohorts<Name extends object> {
 
   /** `key`: the name as one text, by which it is found and ordered. */
   add(key: string, name: Name, { currency, amountMinor }: Money, bucket: SubmittedBucket): void {
-    const cohort = this.#byKey.get(key) ?? this.#begin(key, name);
-    cohort.submitted.add(currency, amountMinor);
-    if (bucket === "rescued") cohort.rescued.add(currency, amountMinor);
-    if (bucket === "pending") cohort.pending.add(currency, amountMinor);
+    const { byCurrency } = this.#byKey.get(key) ?? this.#begin(key, name);
+    let tallies = byCurrency.get(currency);
+    if (!tallies) {
+      tallies = new Tallies();
+      byCurrency.set(currency, tallies);
+    }
+    tallies.submitted.add(amountMinor);
+    if (bucket === "rescued") tallies.rescued.add(amountMinor);
+    if (bucket === "pending") tallies.pending.add(amountMinor);
   }
 
   /** One entry for each name and currency, in the order of the names. */
   list(): CohortReport<Name>[] {
     const cohorts = [...this.#byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cohort]) => cohort);
-    return cohorts.flatMap(({ name, submitted, rescued, pending }) =>
-      submitted.toArray().map((total) => ({
-        ...name,
-        currency: total.currency,
-        submitted: total,
-        rescued: rescued.get(total.currency),
-        pending: pending.get(total.currency),
-      })),
+    return cohorts.flatMap(({ name, byCurrency }) =>
+      [...byCurrency]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([currency, { submitted, rescued, pending }]) => ({
+          ...name,
+          currency,
+          submitted: submitted.totalIn(currency),
+          rescued: rescued.totalIn(currency),
+          pending: pending.totalIn(currency),
+        })),
     );
   }
 
@@ -67,8 +78,7 @@ export class Cohorts<Name extends object> {
     const kept = isOneTooMany ? OTHER : key;
     const known = this.#byKey.get(kept);
     if (known) return known;
-    const totals = { submitted: new MoneyTotals(), rescued: new MoneyTotals(), pending: new MoneyTotals() };
-    const cohort = { name: isOneTooMany ? this.#other : name, ...totals };
+    const cohort = { name: isOneTooMany ? this.#other : name, byCurrency: new Map() };
     this.#byKey.set(kept, cohort);
     return cohort;
   }

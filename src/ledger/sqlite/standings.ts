@@ -47,8 +47,8 @@ export class StandingReader {
   #after(attemptId: number): AttemptStanding[] {
     const rows = this.#statements.attempts.all(attemptId, PAGE_ROWS);
     const last = rows.at(-1)?.[0] ?? attemptId;
-    const words = this.#wordsOf(attemptId, last);
-    const page = rows.map((row) => toStanding(row, words.get(row[0]) ?? NO_WORDS));
+    const page = rows.map(toStanding);
+    this.#addWords(page, attemptId, last);
     this.#correct(page, attemptId, last);
     const states = new Map<number, BatchState>();
     for (const standing of page) {
@@ -62,15 +62,16 @@ export class StandingReader {
     return page;
   }
 
-  #wordsOf(after: number, last: number): Map<number, Word[]> {
-    const words = new Map<number, Word[]>();
-    for (const [attemptId, status, amountMinor, at] of this.#statements.outcomes.all(after, last)) {
-      const word = { status, amountMinor, at };
-      const earlier = words.get(attemptId);
-      if (earlier) earlier.push(word);
-      else words.set(attemptId, [word]);
+  /** Both are in the order of the attempts. */
+  #addWords(page: readonly Standing[], after: number, last: number): void {
+    let at = 0;
+    for (const [attemptId, status, amountMinor, recorded] of this.#statements.outcomes.all(after, last)) {
+      while ((page[at] as Standing).attemptId < attemptId) at++;
+      const standing = page[at] as Standing;
+      const word = { status, amountMinor, at: recorded };
+      if (standing.outcomes === NO_WORDS) standing.outcomes = [word];
+      else (standing.outcomes as Word[]).push(word);
     }
-    return words;
   }
 
   /** What few attempts have: a later claim, an open mismatch. */
@@ -90,7 +91,7 @@ export class StandingReader {
   }
 }
 
-function toStanding(row: AttemptColumns, outcomes: readonly Word[]): Standing {
+function toStanding(row: AttemptColumns): Standing {
   const [attemptId, orderId, attemptNumber, declineCode, declineCodeSource, amountMinor, currency] = row;
   return {
     attemptId,
@@ -105,7 +106,7 @@ function toStanding(row: AttemptColumns, outcomes: readonly Word[]): Standing {
     batchId: row[9],
     batchState: "planned",
     mismatchOpen: false,
-    outcomes,
+    outcomes: NO_WORDS,
   };
 }
 
