@@ -117,7 +117,7 @@ describe("a migration", () => {
   });
 });
 
-test("a ledger that an older program filled still finds its attempts by their session keys", async () => {
+test("a ledger that an older program filled still finds its attempts by all their keys", async () => {
   const place = await makeFolder();
   mkdirSync(place, { recursive: true });
   const old = new Sqlite(join(place, "ledger.db"));
@@ -135,6 +135,8 @@ test("a ledger that an older program filled still finds its attempts by their se
   const ledger = await openSqliteLedger({ folder: place, merchant: "acme", host: "here", clock: () => 5 });
   const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: ["sk-ä"] });
   expect(found).toMatchObject([{ attemptId: 1, sessionKey: "sk-ä", outcomes: [{}, {}, {}] }]);
+  expect(await ledger.findAttempts([{ orderId: "", transactionId: "t" }])).toMatchObject([{ attemptId: 1 }]);
+  expect(await ledger.checkIntegrity()).toEqual([]);
   await ledger.close();
   await removeFolder(place);
 });

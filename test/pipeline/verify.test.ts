@@ -322,7 +322,7 @@ describe("a ledger that was changed", () => {
     ["an outcome that is gone", "DELETE FROM outcome WHERE attempt_id = 1", "outcome", "is missing in the ledger"],
     [
       "an outcome that nobody sent",
-      "INSERT INTO outcome SELECT 3, 1, status, raw_status, amount_minor, currency, processed_at, source, result_file_id, line, response_code, message, session_key, at, recorded_at FROM outcome WHERE attempt_id = 1",
+      "INSERT INTO outcome SELECT 3, 1, status, raw_status, amount_minor, currency, processed_at, source, result_file_id, line, response_code, message, '', at, recorded_at FROM outcome WHERE attempt_id = 1",
       "outcome",
       "is in no archived file",
     ],
@@ -354,6 +354,18 @@ describe("a ledger that was changed", () => {
     edit(merchant, "UPDATE break_settled SET reason = reason", "break_settled");
     const { damages } = await verifyIt(context);
     expect(damages.map(({ message }) => message).join("\n")).toContain("(unknown_order");
+  });
+
+  test.each([
+    ["transaction_key", "transaction_id"],
+    ["subscription_key", "subscription_id"],
+    ["learned_key", "session_key"],
+  ])("an attempt that %s has forgotten, which nobody would find", async (table, column) => {
+    const { merchant, context } = await oneNight();
+    edit(merchant, `DELETE FROM ${table} WHERE attempt_id = 1`, table);
+    expect((await verifyIt(context)).damages).toMatchObject([
+      { code: "ledger_damaged", message: expect.stringContaining(`attempt 1 cannot be found by its ${column}`) },
+    ]);
   });
 
   test("an older one beside a newer archive", async () => {

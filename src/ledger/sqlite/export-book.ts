@@ -3,18 +3,26 @@ import { foldState } from "../../domain/outcome.ts";
 import type { RebillIdentity } from "../../domain/rebill.ts";
 import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, Stamp } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { hashesOf, KeyTable, ofKeys } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import type { Session } from "./session.ts";
+
+/** A call into SQLite costs nearly as much as the row it writes. */
+const ROWS_AT_ONCE = 50;
 
 export class SqliteExportBook implements ExportBook {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #transactions: KeyTable;
+  readonly #subscriptions: KeyTable;
 
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
     this.#statements = prepare(session);
+    this.#transactions = new KeyTable(session, "transaction_key", (one, other) => this.#refuseTwins(one, other));
+    this.#subscriptions = new KeyTable(session, "subscription_key");
   }
 
   findExport(sha256: string): Promise<ExportRecord | undefined> {
@@ -58,11 +66,16 @@ export class SqliteExportBook implements ExportBook {
       this.#refuseClaimed(attempts);
       const orderIds = JSON.stringify(attempts.map(({ rebill }) => rebill.orderId));
       const lastNumbers = new Map(this.#statements.lastAttemptNumbers.all(orderIds));
-      for (const attempt of attempts) {
+      const values = attempts.map((attempt) => {
         const { orderId } = attempt.rebill;
         const attemptNumber = (lastNumbers.get(orderId) ?? 0) + 1;
         lastNumbers.set(orderId, attemptNumber);
-        this.#insert(batchId, exportId, attemptNumber, attempt);
+        return valuesOf(batchId, exportId, attemptNumber, attempt);
+      });
+      const firstId = this.#insert(values);
+      for (const [at, { rebill }] of attempts.entries()) {
+        this.#transactions.add(rebill.transactionId, firstId + at);
+        if (rebill.subscriptionId !== "") this.#subscriptions.add(rebill.subscriptionId, firstId + at);
       }
     });
   }
@@ -82,10 +95,10 @@ export class SqliteExportBook implements ExportBook {
 
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
     return this.#session.read(() => {
-      const { idsByOrders, idsByTransactions } = this.#statements;
       if (this.#isFirstNight()) return [];
-      const byOrder = idsByOrders.all(JSON.stringify(identities.map(({ orderId }) => orderId)));
-      const byTransaction = idsByTransactions.all(JSON.stringify(identities.map(({ transactionId }) => transactionId)));
+      const byOrder = this.#statements.idsByOrders.all(JSON.stringify(identities.map(({ orderId }) => orderId)));
+      this.#transactions.flush();
+      const byTransaction = this.#idsByTransactions(identities.map(({ transactionId }) => transactionId));
       return this.#attempts.byIds([...new Set([...byOrder, ...byTransaction])]);
     });
   }
@@ -95,7 +108,9 @@ export class SqliteExportBook implements ExportBook {
   ): Promise<{ subscriptionId: string; orderId: string }[]> {
     return this.#session.read(() => {
       if (this.#isFirstNight()) return [];
-      const ids = this.#statements.idsBySubscriptions.all(JSON.stringify([...new Set(subscriptionIds)]));
+      this.#subscriptions.flush();
+      const wanted = [...new Set(subscriptionIds)];
+      const ids = this.#statements.idsBySubscriptions.all(hashesOf(wanted), JSON.stringify(wanted));
       return this.#attempts
         .byIds(ids)
         .filter((attempt) => attempt.batchState !== "failed" || attempt.outcomes.length > 0)
@@ -117,11 +132,7 @@ export class SqliteExportBook implements ExportBook {
   /** The last line of "exactly once": a transaction that is in another batch is never claimed, whatever the caller thinks. */
   #refuseClaimed(attempts: readonly NewAttempt[]): void {
     const transactionIds = attempts.map(({ rebill }) => rebill.transactionId);
-    for (const earlier of this.#statements.idsByTransactions.all(JSON.stringify(transactionIds))) {
-      const claimedBy = this.#attempts.batchOf(earlier);
-      if (claimedBy === undefined || this.#attempts.stateOfBatch(claimedBy) === "failed") continue;
-      throw new Error(`transaction ${this.#statements.transactionOf.get(earlier)} is already in batch ${claimedBy}`);
-    }
+    for (const earlier of this.#idsByTransactions(transactionIds)) this.#refuseIfClaimed(earlier);
     const seen = new Set<string>();
     for (const id of transactionIds) {
       if (seen.has(id)) throw new Error(`transaction ${id} is claimed twice at once`);
@@ -129,26 +140,60 @@ export class SqliteExportBook implements ExportBook {
     }
   }
 
-  #insert(batchId: number, exportId: number, attemptNumber: number, { rebill, position, row, line }: NewAttempt): void {
-    this.#statements.insertAttempt.run(
-      rebill.orderId,
-      rebill.transactionId,
-      attemptNumber,
-      exportId,
-      position,
-      row,
-      line,
-      rebill.subscriptionId,
-      rebill.customerId,
-      rebill.declineCode,
-      rebill.declineCodeSource ?? "",
-      rebill.amountMinor,
-      rebill.currency,
-      rebill.declinedAt,
-      rebill.expiresAt,
-      batchId,
-    );
+  /** Two that were claimed in one transaction, whose ids may only share a number. */
+  #refuseTwins(one: number, other: number): void {
+    const { transactionOf } = this.#statements;
+    if (transactionOf.get(one) === transactionOf.get(other)) this.#refuseIfClaimed(one);
   }
+
+  #refuseIfClaimed(attemptId: number): void {
+    const claimedBy = this.#attempts.batchOf(attemptId);
+    if (claimedBy === undefined || this.#attempts.stateOfBatch(claimedBy) === "failed") return;
+    throw new Error(`transaction ${this.#statements.transactionOf.get(attemptId)} is already in batch ${claimedBy}`);
+  }
+
+  #idsByTransactions(transactionIds: readonly string[]): number[] {
+    return this.#statements.idsByTransactions.all(hashesOf(transactionIds), JSON.stringify(transactionIds));
+  }
+
+  /** Returns the first one's id; the others follow it. */
+  #insert(rows: readonly (readonly (string | number)[])[]): number {
+    const { insertOne, insertMany } = this.#statements;
+    let lastId: number | bigint = 0;
+    for (let start = 0; start < rows.length; ) {
+      const some =
+        rows.length - start < ROWS_AT_ONCE ? rows.slice(start, start + 1) : rows.slice(start, start + ROWS_AT_ONCE);
+      lastId = (some.length === 1 ? insertOne : insertMany).run(some.flat()).lastInsertRowid;
+      start += some.length;
+    }
+    return Number(lastId) - rows.length + 1;
+  }
+}
+
+function valuesOf(
+  batchId: number,
+  exportId: number,
+  attemptNumber: number,
+  { rebill, position, row, line }: NewAttempt,
+): (string | number)[] {
+  return [
+    rebill.orderId,
+    rebill.transactionId,
+    attemptNumber,
+    exportId,
+    position,
+    row,
+    line,
+    rebill.subscriptionId,
+    rebill.customerId,
+    rebill.declineCode,
+    rebill.declineCodeSource ?? "",
+    rebill.amountMinor,
+    rebill.currency,
+    rebill.declinedAt,
+    rebill.expiresAt,
+    batchId,
+  ];
 }
 
 interface ExportRow extends Omit<ExportRecord, "archived"> {
@@ -166,13 +211,12 @@ function prepare({ db }: Session) {
     archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt,
     archived.size_bytes AS archivedBytes, archived.sha256 AS archivedSha256
     FROM export LEFT JOIN export_archived AS archived USING (export_id)`;
-  // One statement for a page of ids: a call for each would cost more than its look.
-  const ids = (column: string, condition = "TRUE") =>
-    db
-      .prepare<[string], number>(
-        `SELECT attempt_id FROM attempt WHERE ${column} IN (SELECT value FROM json_each(?)) AND ${condition}`,
-      )
-      .pluck();
+  const insert = (count: number) =>
+    db.prepare<[(string | number)[]]>(
+      `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
+         customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
+       VALUES ${Array.from({ length: count }, () => "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
+    );
   return lazily({
     // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
     exportBySha256: () =>
@@ -207,24 +251,33 @@ function prepare({ db }: Session) {
     anyAttempt: () => db.prepare<[], number>("SELECT 1 FROM attempt LIMIT 1").pluck(),
     transactionOf: () =>
       db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
-    insertAttempt: () =>
-      db.prepare<(string | number)[]>(
-        `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
-         customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ),
+    insertOne: () => insert(1),
+    insertMany: () => insert(ROWS_AT_ONCE),
     insertReclaim: () =>
       db.prepare<[number, number, number]>(
         `INSERT INTO reclaim (attempt_id, nth, batch_id)
        VALUES (?, (SELECT coalesce(max(nth), 0) + 1 FROM reclaim WHERE attempt_id = ?), ?)`,
       ),
-    idsByOrders: () => ids("order_id"),
-    idsByTransactions: () => ids("transaction_id"),
+    // One statement for a page of ids: a call for each would cost more than its look.
+    idsByOrders: () =>
+      db
+        .prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))")
+        .pluck(),
+    idsByTransactions: () =>
+      db
+        .prepare<[hashes: string, ids: string], number>(
+          `SELECT attempt_id FROM ${ofKeys("transaction_key")} CROSS JOIN attempt USING (attempt_id)
+           WHERE transaction_id IN (SELECT value FROM json_each(?))`,
+        )
+        .pluck(),
     // Only those without a final word: the rest of a long history is not loaded. `foldState` decides.
     idsBySubscriptions: () =>
-      ids(
-        "subscription_id",
-        "NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')",
-      ),
+      db
+        .prepare<[hashes: string, ids: string], number>(
+          `SELECT attempt_id FROM ${ofKeys("subscription_key")} CROSS JOIN attempt USING (attempt_id)
+           WHERE subscription_id IN (SELECT value FROM json_each(?))
+             AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')`,
+        )
+        .pluck(),
   });
 }

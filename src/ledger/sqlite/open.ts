@@ -15,6 +15,7 @@ import {
   refuseLostLedger,
 } from "./connection.ts";
 import { SqliteExportBook } from "./export-book.ts";
+import { findMissingKeys } from "./key-table.ts";
 import { heldByOther, LockRow, MerchantLock } from "./lock.ts";
 import { LockFile } from "./lock-file.ts";
 import { migrate } from "./migrations/migrate.ts";
@@ -87,7 +88,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
   const breaks = new SqliteBreakBook(session);
   return {
     about: { path: db.name, schemaVersion, host: options.host },
-    checkIntegrity: () => session.read(() => findDamage(db)),
+    checkIntegrity: () => session.read(() => [...findDamage(db), ...findMissingKeys(db)]),
     transaction: (work) => session.transaction(work),
     close: async () => {
       await lock.releaseLock();

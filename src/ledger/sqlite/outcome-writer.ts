@@ -4,7 +4,7 @@
  */
 import type { NewOutcome } from "../ledger.ts";
 import type { Database } from "./connection.ts";
-import { keyHash } from "./key-hash.ts";
+import type { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 
 const ROWS_AT_ONCE = 50;
@@ -14,8 +14,11 @@ type Value = string | number | null;
 export class OutcomeWriter {
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(db: Database) {
+  readonly #learned: KeyTable;
+
+  constructor(db: Database, learned: KeyTable) {
     this.#statements = prepare(db);
+    this.#learned = learned;
   }
 
   /** Inside the caller's write. */
@@ -29,7 +32,7 @@ export class OutcomeWriter {
       statement.run(bindingsOf(taken, lastNth));
       start += taken.length;
     }
-    this.#learn(outcomes);
+    for (const { sessionKey, attemptId } of outcomes) if (sessionKey !== "") this.#learned.add(sessionKey, attemptId);
   }
 
   /** The number of the last outcome of each of these attempts that has any. */
@@ -40,18 +43,6 @@ export class OutcomeWriter {
     const isDense = last - first < 2 * ids.length;
     const { ofRange, ofList } = this.#statements;
     return new Map(isDense ? ofRange.all(first, last) : ofList.all(JSON.stringify(ids)));
-  }
-
-  #learn(outcomes: readonly NewOutcome[]): void {
-    let some: number[] = [];
-    for (const { sessionKey, attemptId } of outcomes) {
-      if (sessionKey === "") continue;
-      some.push(keyHash(sessionKey), attemptId);
-      if (some.length < 2 * ROWS_AT_ONCE) continue;
-      this.#statements.learnMany.run(some);
-      some = [];
-    }
-    for (let at = 0; at < some.length; at += 2) this.#statements.learnOne.run(some.slice(at, at + 2));
   }
 }
 
@@ -86,17 +77,11 @@ function prepare(db: Database) {
          message, session_key, source, result_file_id, at, recorded_at)
        SELECT word.*, file.* FROM (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", count)}) AS word CROSS JOIN file`,
     );
-  const learn = (count: number) =>
-    db.prepare<[number[]]>(
-      `INSERT INTO learned_key (key_hash, attempt_id) VALUES ${list("(?, ?)", count)} ON CONFLICT DO NOTHING`,
-    );
   const lastNth = <Which extends unknown[]>(from: string) =>
     db.prepare<Which, [number, number]>(`SELECT attempt_id, max(nth) FROM ${from} GROUP BY attempt_id`).raw();
   return lazily({
     insertOne: () => insert(1),
     insertMany: () => insert(ROWS_AT_ONCE),
-    learnOne: () => learn(1),
-    learnMany: () => learn(ROWS_AT_ONCE),
     ofRange: () => lastNth<[number, number]>("outcome WHERE attempt_id BETWEEN ? AND ?"),
     ofList: () => lastNth<[string]>("json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value"),
   });

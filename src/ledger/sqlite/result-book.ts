@@ -11,6 +11,7 @@ import type {
   Stamp,
 } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import { SentAttemptReader } from "./sent-attempts.ts";
@@ -38,8 +39,9 @@ export class SqliteResultBook implements ResultBook {
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
-    this.#sent = new SentAttemptReader(session.db, (batchId) => attempts.stateOfBatch(batchId));
-    this.#outcomes = new OutcomeWriter(session.db);
+    const learned = new KeyTable(session, "learned_key");
+    this.#sent = new SentAttemptReader(session.db, learned, (batchId) => attempts.stateOfBatch(batchId));
+    this.#outcomes = new OutcomeWriter(session.db, learned);
     this.#statements = prepare(session);
   }
 

@@ -4,6 +4,7 @@ import type { Outcome, OutcomeStatus } from "../../domain/outcome.ts";
 import type { SentAttempt } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
+import type { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 
 type AttemptColumns = [
@@ -35,9 +36,11 @@ type Found = { -readonly [Key in keyof Omit<SentAttempt, "outcomes">]: SentAttem
 export class SentAttemptReader {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #stateOfBatch: (batchId: number) => BatchState;
+  readonly #learned: KeyTable;
 
-  constructor(db: Database, stateOfBatch: (batchId: number) => BatchState) {
+  constructor(db: Database, learned: KeyTable, stateOfBatch: (batchId: number) => BatchState) {
     this.#statements = prepare(db);
+    this.#learned = learned;
     this.#stateOfBatch = stateOfBatch;
   }
 
@@ -53,6 +56,7 @@ export class SentAttemptReader {
   }
 
   idsOfSessionKeys(sessionKeys: readonly string[]): number[] {
+    this.#learned.flush();
     const ids = sessionKeys.flatMap((key) => this.#statements.idsOfKey.all(keyHash(key), key));
     return [...new Set(ids)];
   }

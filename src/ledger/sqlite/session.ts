@@ -16,6 +16,13 @@ export interface WriteGuard {
   check(): void;
 }
 
+/** What is kept in memory for the transaction that is open, and must be in the database before it is committed. */
+export interface Held {
+  flush(): void;
+  /** It is rolled back. */
+  drop(): void;
+}
+
 interface OpenTransaction {
   isOpen: boolean;
   isChecked: boolean;
@@ -39,6 +46,7 @@ export class Session {
   readonly #inside = new AsyncLocalStorage<OpenTransaction>();
   #tail: Promise<unknown> = Promise.resolve();
   #waiting: WaitingWrite[] = [];
+  readonly #held = new Set<Held>();
   readonly #clock: () => Instant;
   /** How long the last shared commit took; 0 after one that nobody shared. */
   #gatherMs = 0;
@@ -97,6 +105,21 @@ export class Session {
     });
   }
 
+  /** Inside a write. */
+  hold(held: Held): void {
+    this.#held.add(held);
+  }
+
+  #flushHeld(): void {
+    for (const held of this.#held) held.flush();
+    this.#held.clear();
+  }
+
+  #dropHeld(): void {
+    for (const held of this.#held) held.drop();
+    this.#held.clear();
+  }
+
   #current(): OpenTransaction | undefined {
     const transaction = this.#inside.getStore();
     if (transaction && !transaction.isOpen) {
@@ -142,10 +165,16 @@ export class Session {
 
   /** In a savepoint where there are others, so that one that fails takes none of them with it. Returns how to tell its caller. */
   #attempt({ work, resolve, reject }: WaitingWrite, isAlone: boolean): () => void {
+    const whole = () => {
+      const value = work();
+      this.#flushHeld();
+      return value;
+    };
     try {
-      const value = isAlone ? work() : this.db.transaction(work)();
+      const value = isAlone ? whole() : this.db.transaction(whole)();
       return () => resolve(value);
     } catch (error) {
+      this.#dropHeld();
       // SQLite rolls all of them back by itself where the disk failed.
       if (isAlone || !this.db.inTransaction) throw error;
       return () => reject(problemFrom(error, this.db.name));
@@ -159,10 +188,12 @@ export class Session {
       const result = await this.#inside.run(transaction, work);
       transaction.isOpen = false;
       if (transaction.failure) throw transaction.failure.error;
+      this.#flushHeld();
       this.db.exec("COMMIT");
       return result;
     } catch (error) {
       transaction.isOpen = false;
+      this.#dropHeld();
       // SQLite rolls back by itself where the disk failed.
       if (this.db.inTransaction) this.db.exec("ROLLBACK");
       throw problemFrom(error, this.db.name);

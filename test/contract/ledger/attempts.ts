@@ -82,6 +82,36 @@ export function attemptPromises(bench: LedgerBench): void {
       expect(await pagesOf(ledger.attempts())).toHaveLength(2);
     });
 
+    test("never take a transaction twice within one ledger transaction, in whatever batches", async () => {
+      const { ledger } = bench;
+      const claimed = ledger.transaction(async () => {
+        await planBatch(ledger, sampleAttempt(0));
+        await planBatch(ledger, sampleAttempt(1), sampleAttempt(2, { transactionId: "transaction-0" }));
+      });
+      await expect(claimed).rejects.toThrow("transaction-0 is already in batch 1");
+      expect(await pagesOf(ledger.attempts())).toEqual([]);
+      await planBatch(ledger, sampleAttempt(0));
+      expect(await ledger.findAttempts([{ orderId: "", transactionId: "transaction-0" }])).toHaveLength(1);
+    });
+
+    test("are found within the transaction that claims them, and not after it was rolled back", async () => {
+      const { ledger } = bench;
+      const found = () => ledger.findAttempts([{ orderId: "", transactionId: "transaction-0" }]);
+      const pending = () => ledger.pendingOrdersOfSubscriptions(["subscription-0"]);
+      const claimed = ledger.transaction(async () => {
+        await planBatch(ledger, sampleAttempt(0));
+        expect(await found()).toHaveLength(1);
+        expect(await pending()).toHaveLength(1);
+        await planBatch(ledger, sampleAttempt(1));
+        throw new Error("taken back");
+      });
+      await expect(claimed).rejects.toThrow("taken back");
+      await planBatch(ledger, sampleAttempt(2));
+      expect(await found()).toEqual([]);
+      expect(await pending()).toEqual([]);
+      expect(await ledger.checkIntegrity()).toEqual([]);
+    });
+
     test("are all or nothing", async () => {
       const batchId = await planBatch(bench.ledger);
       await expect(

@@ -7,6 +7,7 @@ import { Problem } from "../../../domain/problem.ts";
 import { facts } from "./0001-facts.ts";
 import { exportArchived } from "./0002-export-archived.ts";
 import { learnedKeys } from "./0003-learned-keys.ts";
+import { claimedKeys } from "./0004-claimed-keys.ts";
 
 export interface Migration {
   /** 1, 2, 3, … */
@@ -16,7 +17,7 @@ export interface Migration {
   readonly functions?: Readonly<Record<string, (value: unknown) => number>>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys];
+export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys, claimedKeys];
 
 /**
  * Each missing step and its row are committed together, so a step is never half applied nor applied twice.

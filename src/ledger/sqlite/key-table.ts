@@ -1,0 +1,115 @@
+/**
+ * Which attempts a key belongs to, by the key's number (key-hash.ts). An index over the keys themselves is three times as large, and
+ * is filled in their order, which is random: a million places cost more than a million rows. So pairs are held back until
+ * their transaction ends, and go in sorted.
+ */
+import type { Database } from "./connection.ts";
+import { keyHash } from "./key-hash.ts";
+import { lazily } from "./lazily.ts";
+import type { Held, Session } from "./session.ts";
+
+export type KeyTableName = "transaction_key" | "subscription_key" | "learned_key";
+
+/** Two megabytes of numbers; an ordinal below it takes so many bits. */
+const ORDINAL_BITS = 17;
+const MOST_HELD = 2 ** ORDINAL_BITS;
+/** Of the 52 bits of a number the lowest are left out of the sort: a double holds 53 in all. */
+const UNSORTED = 2 ** (52 + ORDINAL_BITS - 53);
+const PAIRS_AT_ONCE = 100;
+
+/** For the FROM of a select: attempts whose key may be one of those that a JSON array of numbers stands for. */
+export const ofKeys = (table: KeyTableName): string =>
+  `json_each(?) AS wanted CROSS JOIN ${table} ON key_hash = wanted.value`;
+
+/** For `ofKeys`. */
+export const hashesOf = (keys: readonly string[]): string => JSON.stringify(keys.map(keyHash));
+
+export class KeyTable implements Held {
+  readonly #session: Session;
+  readonly #statements: ReturnType<typeof prepare>;
+  /** Called with two attempts whose keys have the same number, if both were held at the same time. */
+  readonly #onTwins: (one: number, other: number) => void;
+  #hashes: number[] = [];
+  #attemptIds: number[] = [];
+
+  constructor(session: Session, table: KeyTableName, onTwins: (one: number, other: number) => void = () => {}) {
+    this.#session = session;
+    this.#statements = prepare(session, table);
+    this.#onTwins = onTwins;
+  }
+
+  /** Inside the caller's write. Seen by others of its transaction after `flush` only. */
+  add(key: string, attemptId: number): void {
+    if (this.#hashes.length === 0) this.#session.hold(this);
+    this.#hashes.push(keyHash(key));
+    this.#attemptIds.push(attemptId);
+    if (this.#hashes.length === MOST_HELD) this.flush();
+  }
+
+  flush(): void {
+    const hashes = this.#hashes;
+    const attemptIds = this.#attemptIds;
+    this.drop();
+    const order = Float64Array.from(
+      hashes,
+      (hash, ordinal) => Math.floor(hash / UNSORTED) * MOST_HELD + ordinal,
+    ).sort();
+    let pairs: number[] = [];
+    let groupFrom = 0;
+    for (let at = 0; at < order.length; at++) {
+      const ordinal = (order[at] as number) % MOST_HELD;
+      const hash = hashes[ordinal] as number;
+      const attemptId = attemptIds[ordinal] as number;
+      // Those that the sort did not tell apart.
+      if (!isSameGroup(order[groupFrom] as number, order[at] as number)) groupFrom = at;
+      for (let other = groupFrom; other < at; other++) {
+        const earlier = (order[other] as number) % MOST_HELD;
+        if (hashes[earlier] === hash) this.#onTwins(attemptIds[earlier] as number, attemptId);
+      }
+      pairs.push(hash, attemptId);
+      if (pairs.length < 2 * PAIRS_AT_ONCE) continue;
+      this.#statements.insertMany.run(pairs);
+      pairs = [];
+    }
+    for (let at = 0; at < pairs.length; at += 2) this.#statements.insertOne.run(pairs.slice(at, at + 2));
+  }
+
+  drop(): void {
+    this.#hashes = [];
+    this.#attemptIds = [];
+  }
+}
+
+const HOLDS: Readonly<Record<KeyTableName, { readonly column: string; readonly from: string }>> = {
+  transaction_key: { column: "transaction_id", from: "attempt" },
+  subscription_key: { column: "subscription_id", from: "attempt" },
+  learned_key: { column: "session_key", from: "outcome" },
+};
+
+/** What SQLite cannot know: an attempt that nobody finds by its key. */
+export function findMissingKeys(db: Database): string[] {
+  db.function("key_hash", { deterministic: true }, (key: unknown) => keyHash(String(key)));
+  return Object.entries(HOLDS).flatMap(([table, { column, from }]) =>
+    db
+      .prepare<[], number>(
+        `SELECT DISTINCT attempt_id FROM ${from} WHERE ${column} <> '' AND NOT EXISTS (SELECT 1 FROM ${table}
+           WHERE ${table}.key_hash = key_hash(${from}.${column}) AND ${table}.attempt_id = ${from}.attempt_id) LIMIT 20`,
+      )
+      .pluck()
+      .all()
+      .map((attemptId) => `attempt ${attemptId} cannot be found by its ${column}: ${table} lacks it`),
+  );
+}
+
+function isSameGroup(one: number, other: number): boolean {
+  return Math.floor(one / MOST_HELD) === Math.floor(other / MOST_HELD);
+}
+
+function prepare({ db }: Session, table: KeyTableName) {
+  const insert = (count: number) =>
+    db.prepare<[number[]]>(
+      `INSERT INTO ${table} (key_hash, attempt_id) VALUES ${Array.from({ length: count }, () => "(?, ?)").join(", ")}
+       ON CONFLICT DO NOTHING`,
+    );
+  return lazily({ insertOne: () => insert(1), insertMany: () => insert(PAIRS_AT_ONCE) });
+}
