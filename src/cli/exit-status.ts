@@ -52,7 +52,7 @@ export const exitStatusFor: Readonly<Record<ProblemCode, ExitStatus>> = {
 export const EXIT_STATUS_MEANINGS: Readonly<Record<ExitStatus, { readonly name: string; readonly meaning: string }>> = {
   0: { name: "ok", meaning: "done, or nothing to do (rows that were only skipped included)" },
   1: { name: "failed", meaning: "anything else; treat unknown statuses as this" },
-  2: { name: "usage", meaning: "bad flag, config, or an export that stops as a whole; nothing was attempted" },
+  2: { name: "usage", meaning: "bad flag, config, or an export that cannot be read as one; nothing was attempted" },
   3: { name: "needs attention", meaning: "finished, but rows were rejected or breaks are open" },
   4: { name: "pending", meaning: "--wait ended before all outcomes were in" },
   10: { name: "unreachable", meaning: "not sent, or safe to run again (deadline included)" },

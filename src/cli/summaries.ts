@@ -88,7 +88,9 @@ function explainExport(taken: TakenExport): string[] {
   if (taken.skipped > 0) lines.push(`${name}: skipped ${describeCodes(taken.skippedByCode)}; the first of them:`);
   for (const { line, message } of taken.skippedRows.slice(0, SHOWN_SKIPS)) lines.push(`  line ${line}: ${message}`);
   if (taken.rejectsPath !== "") {
-    lines.push(`${name}: rejected ${describeCodes(taken.rejectedByCode)}; to be mended and sent again:`);
+    lines.push(
+      `${name}: ${formatNumberOf(taken.rejected, "row")} rejected for ${describeCodes(taken.rejectedByCode)}; to be mended and sent again:`,
+    );
     lines.push(`  ${taken.rejectsPath}`);
   }
   for (const found of taken.newBreaks)

@@ -26,6 +26,9 @@ function findBad(records: readonly string[], dialect: Dialect): (string[] | unde
 }
 
 function parseAll(records: readonly string[], dialect: Dialect): string[][] | undefined {
+  // Nobody reads the error, and collecting its stack takes as long as parsing the rows again.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     const parsed: string[][] = parse(records.join(dialect.newline), {
       delimiter: dialect.delimiter,
@@ -37,5 +40,7 @@ function parseAll(records: readonly string[], dialect: Dialect): string[][] | un
   } catch {
     // Only ever a fault of the text: the options are ours. Its message would quote cells, so it goes no further.
     return undefined;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
