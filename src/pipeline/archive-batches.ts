@@ -15,15 +15,22 @@ const BATCHES_TOGETHER = 50;
 
 /**
  * Archives every planned batch of one export, in order, in one pass over the export's canonical rows (batches planned
- * again after a release begin a new pass). When it resolves they are all `archived`.
+ * again after a release begin a new pass). When it resolves they are all `archived`; `onArchived` hears of those that
+ * already are, some at a time.
  */
-export async function archiveBatches(context: PipelineContext, planned: readonly BatchRecord[]): Promise<void> {
+export async function archiveBatches(
+  context: PipelineContext,
+  planned: readonly BatchRecord[],
+  onArchived: (batches: readonly BatchRecord[]) => void = () => {},
+): Promise<void> {
   if (planned.length === 0) return;
   const exportsById = new Map((await context.ledger.exports()).map((taken) => [taken.exportId, taken]));
   const rows = new RowWalk(context);
   try {
     for (let from = 0; from < planned.length; from += BATCHES_TOGETHER) {
-      await archiveTogether(context, planned.slice(from, from + BATCHES_TOGETHER), rows, exportsById);
+      const batches = planned.slice(from, from + BATCHES_TOGETHER);
+      await archiveTogether(context, batches, rows, exportsById);
+      onArchived(batches);
     }
   } finally {
     await rows.close();

@@ -3,9 +3,13 @@ import type { BatchRecord } from "../ledger/ledger.ts";
 import type { PipelineContext } from "./context.ts";
 
 /** Those of the batches that are planned, see `archiveBatches`. */
-export async function archivePlanned(context: PipelineContext, batches: readonly BatchRecord[]): Promise<void> {
+export async function archivePlanned(
+  context: PipelineContext,
+  batches: readonly BatchRecord[],
+  onArchived?: (batches: readonly BatchRecord[]) => void,
+): Promise<void> {
   const planned = batches.filter((batch) => batch.state === "planned");
   if (planned.length === 0) return;
   const { archiveBatches } = await import("./archive-batches.ts");
-  await archiveBatches(context, planned);
+  await archiveBatches(context, planned, onArchived);
 }

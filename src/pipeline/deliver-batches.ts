@@ -28,7 +28,6 @@ export class Delivery {
         (batch) => !this.#handled.has(batch.batchId),
       );
       if (todo.length === 0) return;
-      await archivePlanned(this.#context, todo);
       await this.#deliverAll(todo);
     }
   }
@@ -42,14 +41,18 @@ export class Delivery {
     return [...this.#problems.values()];
   }
 
-  /** Begun in their order, so many at a time. What ends the run does so only when nothing is on its way any more. */
+  /**
+   * Begun in their order, so many at a time; the first of a large night leave while the last are still being archived. What ends
+   * the run does so only when nothing is on its way any more.
+   */
   async #deliverAll(todo: readonly BatchRecord[]): Promise<void> {
-    const waiting = todo.values();
+    const ready = new ReadyBatches(todo.filter((batch) => batch.state !== "planned"));
+    const archiving = archivePlanned(this.#context, todo, (batches) => ready.add(batches)).finally(() => ready.end());
     const deliverOn = async () => {
-      for (const batch of waiting) await this.#deliver(batch);
+      for (let batch = await ready.next(); batch; batch = await ready.next()) await this.#deliver(batch);
     };
-    const lanes = await Promise.allSettled(Array.from({ length: this.#atOnce() }, deliverOn));
-    const ended = lanes.find((lane) => lane.status === "rejected");
+    const all = await Promise.allSettled([archiving, ...Array.from({ length: this.#atOnce() }, deliverOn)]);
+    const ended = all.find((one) => one.status === "rejected");
     if (ended) throw ended.reason;
   }
 
@@ -73,5 +76,37 @@ export class Delivery {
       if (!(error instanceof Problem) || error.code === "locked" || error.code === "ledger_damaged") throw error;
       if (!this.#problems.has(error.code)) this.#problems.set(error.code, error);
     }
+  }
+}
+
+/** What one side makes ready and several others take, each batch once, in its order. */
+class ReadyBatches {
+  readonly #batches: BatchRecord[];
+  #isComplete = false;
+  #wake: (() => void)[] = [];
+
+  constructor(batches: readonly BatchRecord[]) {
+    this.#batches = [...batches];
+  }
+
+  add(batches: readonly BatchRecord[]): void {
+    this.#batches.push(...batches);
+    this.#wakeAll();
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#isComplete = true;
+    this.#wakeAll();
+  }
+
+  /** Undefined: that was the last. */
+  async next(): Promise<BatchRecord | undefined> {
+    while (this.#batches.length === 0 && !this.#isComplete) await new Promise<void>((wake) => this.#wake.push(wake));
+    return this.#batches.shift();
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wake.splice(0)) wake();
   }
 }
