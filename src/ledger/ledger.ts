@@ -85,6 +85,8 @@ export interface ExportBook {
   claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void>;
   /** Attempts that were released (their batch failed) go into another batch. */
   reclaim(batchId: number, attemptIds: readonly number[]): Promise<void>;
+  /** Was anything ever claimed? */
+  hasAttempts(): Promise<boolean>;
   /** Every attempt that shares an order id or a transaction id with one of these. */
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]>;
   /** Which of these subscriptions have an attempt that is pending, and under which order. */

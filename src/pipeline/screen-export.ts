@@ -26,7 +26,7 @@ export interface ScreenOptions {
 
 /** What was sent before; looked up for each page of accepted rows. */
 export interface SentBefore {
-  readonly ledger: Pick<Ledger, "findAttempts" | "pendingOrdersOfSubscriptions" | "findBatch">;
+  readonly ledger: Pick<Ledger, "hasAttempts" | "findAttempts" | "pendingOrdersOfSubscriptions" | "findBatch">;
   readonly window: WindowProfile;
   readonly stamp: Stamp;
 }
@@ -85,6 +85,8 @@ class Screening {
   #accepted = 0;
   #skipped = 0;
   #sharedSubscriptions = 0;
+  /** Nothing was ever claimed before. */
+  #isFirst: boolean | undefined;
 
   constructor(sink: ScreenSink, sentBefore: SentBefore | undefined, now: Instant) {
     this.#sink = sink;
@@ -129,8 +131,18 @@ class Screening {
   }
 
   async #withoutKnown(page: AcceptedPage, sentBefore: SentBefore): Promise<AcceptedPage> {
+    // Three looks for each row of a large first export are spared.
+    this.#isFirst ??= !(await sentBefore.ledger.hasAttempts());
+    if (this.#isFirst) return page;
     const identities = readIdentities(page);
     const earlier = await sentBefore.ledger.findAttempts(identities);
+    if (earlier.length === 0) {
+      await this.#countSharedSubscriptions(
+        identities.map(({ subscriptionId }) => subscriptionId),
+        sentBefore,
+      );
+      return page;
+    }
     const byOrder = Map.groupBy(earlier, (attempt) => attempt.orderId);
     const byTransaction = Map.groupBy(earlier, (attempt) => attempt.transactionId);
     const fresh: number[] = [];

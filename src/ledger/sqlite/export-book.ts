@@ -93,9 +93,12 @@ export class SqliteExportBook implements ExportBook {
     });
   }
 
+  hasAttempts(): Promise<boolean> {
+    return this.#session.read(() => this.#statements.anyAttempt.get() !== undefined);
+  }
+
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
     return this.#session.read(() => {
-      if (this.#isFirstNight()) return [];
       const byOrder = this.#statements.idsByOrders.all(JSON.stringify(identities.map(({ orderId }) => orderId)));
       this.#transactions.flush();
       const byTransaction = this.#idsByTransactions(identities.map(({ transactionId }) => transactionId));
@@ -107,7 +110,6 @@ export class SqliteExportBook implements ExportBook {
     subscriptionIds: readonly string[],
   ): Promise<{ subscriptionId: string; orderId: string }[]> {
     return this.#session.read(() => {
-      if (this.#isFirstNight()) return [];
       this.#subscriptions.flush();
       const wanted = [...new Set(subscriptionIds)];
       const ids = this.#statements.idsBySubscriptions.all(hashesOf(wanted), JSON.stringify(wanted));
@@ -117,11 +119,6 @@ export class SqliteExportBook implements ExportBook {
         .filter((attempt) => foldState(attempt.outcomes.map((outcome) => outcome.status)) === "pending")
         .map(({ subscriptionId, orderId }) => ({ subscriptionId, orderId }));
     });
-  }
-
-  /** Nothing was ever claimed: three looks for each row of a large first export are spared. */
-  #isFirstNight(): boolean {
-    return this.#statements.anyAttempt.get() === undefined;
   }
 
   #mustBePlanned(batchId: number): void {

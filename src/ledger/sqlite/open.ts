@@ -107,6 +107,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     planBatch: (batch) => exports.planBatch(batch),
     claim: (batchId, attempts) => exports.claim(batchId, attempts),
     reclaim: (batchId, attemptIds) => exports.reclaim(batchId, attemptIds),
+    hasAttempts: () => exports.hasAttempts(),
     findAttempts: (identities) => exports.findAttempts(identities),
     pendingOrdersOfSubscriptions: (ids) => exports.pendingOrdersOfSubscriptions(ids),
     batches: (which) => batches.batches(which),

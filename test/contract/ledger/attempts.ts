@@ -191,6 +191,12 @@ export function attemptPromises(bench: LedgerBench): void {
 
 function searchPromises(bench: LedgerBench): void {
   describe("attempts are found", () => {
+    test("at all, once the first was claimed", async () => {
+      expect(await bench.ledger.hasAttempts()).toBe(false);
+      await planBatch(bench.ledger, sampleAttempt(0));
+      expect(await bench.ledger.hasAttempts()).toBe(true);
+    });
+
     test("by order id or by transaction id, each once", async () => {
       await planBatch(bench.ledger, sampleAttempt(0), sampleAttempt(1), sampleAttempt(2));
       const found = await bench.ledger.findAttempts([
