@@ -153,7 +153,7 @@ describe("a connection that dies with eight batches on it", () => {
     const lost: string[] = [];
     const { merchant, context, send, again } = await twelve({
       isTaken: (path) => path.endsWith(".csv"),
-      travel: () => new Promise((resolve) => setTimeout(resolve, 2)),
+      travel: () => new Promise((resolve) => setTimeout(resolve, 25)),
       onAnswerLost: (request) => void (request.operation === "rename" && lost.push(batchOf(request) ?? "")),
       fault: ({ operation }) => {
         renames += operation === "rename" ? 1 : 0;
