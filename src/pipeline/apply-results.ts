@@ -21,8 +21,8 @@ import { readResults } from "../profiles/decode.ts";
 import { closeOverdue } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { KnownAttempts } from "./known-attempts.ts";
-import { MalformedRows } from "./malformed-rows.ts";
 import { pagesOf } from "./pages.ts";
+import { RowsAlike } from "./rows-alike.ts";
 import { passStep } from "./steps.ts";
 
 export interface Counts {
@@ -31,6 +31,8 @@ export interface Counts {
   repeated: number;
   breaks: BreakRecord[];
 }
+
+const UNKNOWN_TOO = "are for orders that were never sent from here; is it another merchant's file?";
 
 const STRETCH_ROWS = 8_000;
 interface Stretch {
@@ -75,14 +77,17 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
-    const malformed = new MalformedRows(context, file);
+    const malformed = new RowsAlike(context, file, "malformed_result", "of the file cannot be read");
+    const unknown = new RowsAlike(context, file, "unknown_order", UNKNOWN_TOO);
     for await (const stretch of readStretches(context, file)) {
       counts.rows += stretch.rows.length + stretch.malformed.length;
-      const breaks = stretch.malformed.flatMap(({ line, malformed: why }) => malformed.add(line, why));
-      await applyStretch(context, file, stretch.rows, { counts, breaks });
+      const breaks = stretch.malformed
+        .filter(({ line }) => malformed.isNamed(line))
+        .map(({ line, malformed: why }) => malformed.ofFile(line, why, `line ${line}`));
+      await applyStretch(context, file, stretch.rows, { counts, breaks, unknown });
       passStep("reconcile.rows_applied");
     }
-    await recordBreaks(context, malformed.rest(), counts);
+    await recordBreaks(context, [...malformed.rest(), ...unknown.rest()], counts);
     if (file.applied === undefined) {
       const { rows, applied, repeated } = counts;
       await ledger.markApplied(file.resultFileId, { ...stamp(context), rows, applied, repeated });
@@ -96,7 +101,7 @@ async function applyStretch(
   context: PipelineContext,
   file: ResultFileRecord,
   rows: readonly ResultRow[],
-  { counts, breaks }: { readonly counts: Counts; readonly breaks: NewBreak[] },
+  { counts, breaks, unknown }: { readonly counts: Counts; readonly breaks: NewBreak[]; readonly unknown: RowsAlike },
 ): Promise<void> {
   const now = stamp(context);
   const known = await KnownAttempts.load(context, rows);
@@ -106,7 +111,8 @@ async function applyStretch(
     if (verdict.verdict === "repeated") {
       counts.repeated += 1;
     } else if (verdict.verdict === "break") {
-      breaks.push({ ...verdict.found, ...now });
+      const isOneOfTooMany = verdict.found.code === "unknown_order" && !unknown.isNamed(row.line);
+      if (!isOneOfTooMany) breaks.push({ ...verdict.found, ...now });
       if (verdict.makesUncertain) await settleBatch(context, known, verdict.found.batchId, "uncertain", row);
     } else {
       const { attempt, outcome } = verdict;

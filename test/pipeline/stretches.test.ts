@@ -19,7 +19,8 @@ async function sent(rows: number): Promise<PipelineContext> {
 const row = (order: string, key: string, word: string, amount = 1999) =>
   `${order},${key},${word},${amount},USD,2026-11-21T07:00:00Z,,`;
 const FILLERS = 9_500;
-const filler = (from: number) => Array.from({ length: FILLERS }, (_, n) => row(`o-${from + n}`, "", "SUBMITTED"));
+/** The first is applied, the others repeat it. */
+const fillers = Array.from({ length: FILLERS }, () => row("o-5", "", "SUBMITTED"));
 
 test("a word, a key and a contradiction of the first stretch are known in the second", async () => {
   const context = await sent(5);
@@ -30,7 +31,7 @@ test("a word, a key and a contradiction of the first stretch are known in the se
       row("o-2", "k-2", "APPROVED", 5),
       row("nobody-1", "", "APPROVED"),
       row("o-4", "k-4", "DECLINED"),
-      ...filler(1_000_000),
+      ...fillers,
       row("", "k-1", "APPROVED"),
       row("o-2", "k-2", "APPROVED", 5),
       row("o-2", "k-2", "APPROVED"),
@@ -40,9 +41,9 @@ test("a word, a key and a contradiction of the first stretch are known in the se
     ),
   );
   const { rows, applied, repeated, breaks } = await reconcile(context, [path]);
-  expect({ rows, applied, repeated }).toEqual({ rows: FILLERS + 10, applied: 5, repeated: 2 });
+  expect({ rows, applied, repeated }).toEqual({ rows: FILLERS + 10, applied: 6, repeated: FILLERS + 1 });
   const codes = Object.groupBy(breaks, (found) => found.code);
-  expect(codes.unknown_order).toHaveLength(FILLERS + 1);
+  expect(codes.unknown_order).toHaveLength(1);
   expect(codes.amount_mismatch?.map((found) => [found.orderId, found.line])).toEqual([["o-2", 3]]);
   expect(codes.conflicting_outcome?.map((found) => [found.orderId, found.line])).toEqual([["o-4", FILLERS + 10]]);
   const known = await context.ledger.findAttempts([{ orderId: "o-1", transactionId: "" }]);

@@ -17,3 +17,21 @@ test("of thousands of rows that cannot be read a thousand are named, and the res
   });
   expect((await reconcile(context, [path])).breaks).toEqual([]);
 });
+
+test("of thousands of rows for orders of somebody else a thousand are named, and the rest is one finding", async () => {
+  const merchant = await makeMerchant();
+  onTestFinished(() => merchant.close());
+  const context = await merchant.open();
+  const rows = Array.from({ length: 9_000 }, (_, index) => `x-${index},,APPROVED,1999,USD,,,`);
+  const path = await merchant.writeExport("r.csv", resultCsv(...rows));
+  const applied = await reconcile(context, [path]);
+  expect(applied).toMatchObject({ rows: 9_000, applied: 0, repeated: 0 });
+  expect(applied.breaks).toHaveLength(1_001);
+  expect(applied.breaks.at(-1)).toMatchObject({
+    code: "unknown_order",
+    line: 1_002,
+    message:
+      "from here on 8000 more rows are for orders that were never sent from here; is it another merchant's file?",
+  });
+  expect((await reconcile(context, [path])).breaks).toEqual([]);
+});
