@@ -172,7 +172,6 @@ export interface AttemptStanding
     AttemptRecord,
     | "attemptId"
     | "orderId"
-    | "attemptNumber"
     | "declineCode"
     | "declineCodeSource"
     | "amountMinor"

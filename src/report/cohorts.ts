@@ -33,20 +33,27 @@ class Tallies {
 
 /** An export full of made-up decline codes must not fill the memory: what comes after so many goes under `other`. */
 const MOST_COHORTS = 2_000;
-/** No key of a night or a code. */
-const OTHER = "other";
+/** No night or code has this key. */
+const OTHER = ["other", "\n"] as const;
 
 export class Cohorts<Name extends object> {
-  readonly #byKey = new Map<string, Cohort<Name>>();
+  /** By the two parts of its key: to put them together, a million times, costs as much as the sums. */
+  readonly #byKey = new Map<string, Map<string, Cohort<Name>>>();
   readonly #other: Name;
+  #count = 0;
 
   constructor(other: Name) {
     this.#other = other;
   }
 
-  /** `key`: the name as one text, by which it is found and ordered. */
-  add(key: string, name: Name, { currency, amountMinor }: Money, bucket: SubmittedBucket): void {
-    const { byCurrency } = this.#byKey.get(key) ?? this.#begin(key, name);
+  /** By its key a cohort is found and ordered. */
+  add(
+    [first, second]: readonly [string, string],
+    name: Name,
+    { currency, amountMinor }: Money,
+    bucket: SubmittedBucket,
+  ): void {
+    const { byCurrency } = this.#byKey.get(first)?.get(second) ?? this.#begin(first, second, name);
     let tallies = byCurrency.get(currency);
     if (!tallies) {
       tallies = new Tallies();
@@ -59,7 +66,7 @@ export class Cohorts<Name extends object> {
 
   /** One entry for each name and currency, in the order of the names. */
   list(): CohortReport<Name>[] {
-    const cohorts = [...this.#byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cohort]) => cohort);
+    const cohorts = valuesInOrder(this.#byKey).flatMap(valuesInOrder);
     return cohorts.flatMap(({ name, byCurrency }) =>
       [...byCurrency]
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -73,15 +80,22 @@ export class Cohorts<Name extends object> {
     );
   }
 
-  #begin(key: string, name: Name): Cohort<Name> {
-    const isOneTooMany = this.#byKey.size >= MOST_COHORTS;
-    const kept = isOneTooMany ? OTHER : key;
-    const known = this.#byKey.get(kept);
+  #begin(first: string, second: string, name: Name): Cohort<Name> {
+    const isOneTooMany = this.#count >= MOST_COHORTS;
+    const [keptFirst, keptSecond] = isOneTooMany ? OTHER : [first, second];
+    const bySecond = this.#byKey.get(keptFirst) ?? new Map<string, Cohort<Name>>();
+    this.#byKey.set(keptFirst, bySecond);
+    const known = bySecond.get(keptSecond);
     if (known) return known;
     const cohort = { name: isOneTooMany ? this.#other : name, byCurrency: new Map() };
-    this.#byKey.set(kept, cohort);
+    bySecond.set(keptSecond, cohort);
+    this.#count += 1;
     return cohort;
   }
+}
+
+function valuesInOrder<Value>(map: ReadonlyMap<string, Value>): Value[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }
 
 /** Formatting a day costs more than the rest of the fold, and the quarter hours of a year are few. */

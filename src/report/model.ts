@@ -187,9 +187,9 @@ class ReportFold {
     if (bucket === "pending") this.pendingAgeing = this.#age(attempt);
     if (!countsAsSubmitted(bucket)) return;
     const declinedOn = this.#day.of(attempt.declinedAt);
-    this.nights.add(declinedOn, { declinedOn }, attempt, bucket);
+    this.nights.add([declinedOn, ""], { declinedOn }, attempt, bucket);
     const { declineCode, declineCodeSource } = attempt;
-    this.declineCodes.add(`${declineCode}\n${declineCodeSource}`, { declineCode, declineCodeSource }, attempt, bucket);
+    this.declineCodes.add([declineCode, declineCodeSource], { declineCode, declineCodeSource }, attempt, bucket);
   }
 
   currencies(submitted: MoneyTotals): CurrencyReport[] {

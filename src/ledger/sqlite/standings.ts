@@ -14,7 +14,6 @@ const PAGE_ROWS = 1_000;
 type AttemptColumns = [
   attemptId: number,
   orderId: string,
-  attemptNumber: number,
   declineCode: string,
   declineCodeSource: string,
   amountMinor: number,
@@ -92,18 +91,17 @@ export class StandingReader {
 }
 
 function toStanding(row: AttemptColumns): Standing {
-  const [attemptId, orderId, attemptNumber, declineCode, declineCodeSource, amountMinor, currency] = row;
+  const [attemptId, orderId, declineCode, declineCodeSource, amountMinor, currency, declinedAt] = row;
   return {
     attemptId,
     orderId,
-    attemptNumber,
     declineCode,
     declineCodeSource,
     amountMinor,
     currency,
-    declinedAt: row[7],
-    expiresAt: row[8],
-    batchId: row[9],
+    declinedAt,
+    expiresAt: row[7],
+    batchId: row[8],
     batchState: "planned",
     mismatchOpen: false,
     outcomes: NO_WORDS,
@@ -117,7 +115,7 @@ function prepare(db: Database) {
     attempts: () =>
       db
         .prepare<[number, number], AttemptColumns>(
-          `SELECT attempt_id, order_id, attempt_number, decline_code, decline_code_source, amount_minor, currency,
+          `SELECT attempt_id, order_id, decline_code, decline_code_source, amount_minor, currency,
            declined_at, expires_at, batch_id
          FROM attempt WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`,
         )
