@@ -61,7 +61,7 @@ const LINES: readonly Line[] = [
   },
   { what: "One request of each kind never answered, or answered to nobody", files: ["test/zoo/lost-requests.test.ts"] },
   {
-    what: "Names that try to leave the folder, a listing of 50,000, a result file of 20 MB (`RESCUE_ZOO_RESULT_MB=200` for more)",
+    what: "Names that try to leave the folder, a listing of 50,000, a result file of 200 MB",
     files: ["test/zoo/outbound.test.ts"],
   },
   {
