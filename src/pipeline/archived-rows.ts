@@ -20,7 +20,7 @@ export async function* readArchivedRows(
     yield* readCanonicalBytes(path);
     return;
   }
-  for await (const rebills of readCanonical(path)) yield toRows(rebills.map(canonicalRow));
+  for await (const rebills of readCanonical(path)) if (!archived) yield toRows(rebills.map(canonicalRow));
   if (archived) throw new Error(`the archived export ${path} is damaged: it is not what was archived`);
 }
 

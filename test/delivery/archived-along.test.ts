@@ -1,4 +1,5 @@
 /** A night of many batches: the first leave while the last are still being archived. */
+import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { Problem } from "../../src/domain/problem.ts";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
@@ -68,4 +69,19 @@ test("where the archive's disk fills up half-way, what left has left, and the ne
   expect(arrived(merchant)).toHaveLength(BATCHES);
   const rows = arrived(merchant).map((path) => merchant.drop.files.get(path)?.bytes.toString().split("\n")[1]);
   expect(new Set(rows.map((row) => row?.split(",")[5])).size).toBe(BATCHES);
+});
+
+test("of an export that was altered in the archive nothing leaves, not even what can still be read", async () => {
+  const { merchant, context, file, send } = await nightOf(() => {});
+  const archive = Object.create(context.archive) as typeof context.archive;
+  archive.create = async (path) => {
+    if (path.startsWith("archive/batches")) throw new Error("killed");
+    return context.archive.create(path);
+  };
+  await expect(send({ ...context, archive }, [file])).rejects.toThrow("killed");
+  const [taken] = await context.ledger.exports();
+  const kept = context.archive.resolve(taken?.archivePath ?? "");
+  await writeFile(kept, (await readFile(kept, "utf8")).replace("19.99", "91.99"));
+  await expect(send(context, [])).rejects.toThrow("is damaged: it is not what was archived");
+  expect(arrived(merchant)).toEqual([]);
 });
