@@ -83,3 +83,19 @@ test("a claim that fails among others leaves no key behind, and takes none of th
   db.close();
   await removeFolder(folder);
 });
+
+test("a twin that a look inside its transaction comes upon is never committed, even where its error is caught", async () => {
+  const folder = await makeFolder();
+  mkdirSync(folder, { recursive: true });
+  const ledger = await openSqliteLedger({ folder, merchant: "acme", host: "here", clock: () => 1 });
+  await ledger.acquireLock("test");
+  const batches = [await planBatch(ledger), await planBatch(ledger)] as const;
+  const claimed = ledger.transaction(async () => {
+    await ledger.claim(batches[0], [sampleAttempt(0)]);
+    await ledger.claim(batches[1], [sampleAttempt(1, { transactionId: "transaction-0" })]);
+    await ledger.findAttempts([{ orderId: "x", transactionId: "y" }]).catch(() => {});
+  });
+  await expect(claimed).rejects.toThrow("transaction-0 is already in batch 1");
+  await ledger.close();
+  await removeFolder(folder);
+});

@@ -15,6 +15,7 @@ import type BetterSqlite3 from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Problem, type ProblemCode } from "../../src/domain/problem.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
+import { MIGRATIONS, migrate, schemaVersion } from "../../src/ledger/sqlite/migrations/migrate.ts";
 import { type LedgerOptions, openSqliteLedger } from "../../src/ledger/sqlite/open.ts";
 import { makeFolder, removeFolder } from "./folder.ts";
 import { endChildren, startChild } from "./processes.ts";
@@ -199,6 +200,20 @@ describe("adopting", () => {
     expect(await refusal("locked", open({ host: "there", adopt: true }))).toContain('"submit"');
     await open();
   });
+});
+
+test("a ledger of an older program is not brought to this schema while that program may be running", async () => {
+  mkdirSync(folder, { recursive: true });
+  const old = new Sqlite(path);
+  migrate(old, 1, MIGRATIONS.slice(0, 3));
+  old.exec("INSERT INTO owner (merchant, host, recorded_at) VALUES ('acme', 'here', 1)");
+  const running = new Sqlite(join(folder, "lock.db"));
+  running.exec("BEGIN EXCLUSIVE");
+  expect(await refusal("locked", open())).toContain("another run holds merchant acme");
+  expect(schemaVersion(old)).toBe(3);
+  running.close();
+  expect((await open()).about.schemaVersion).toBe(MIGRATIONS.length);
+  old.close();
 });
 
 test("a full disk is a disk_failed, and the ledger is whole afterwards", async () => {

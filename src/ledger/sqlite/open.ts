@@ -18,7 +18,7 @@ import { SqliteExportBook } from "./export-book.ts";
 import { findMissingKeys } from "./key-table.ts";
 import { heldByOther, LockRow, MerchantLock } from "./lock.ts";
 import { LockFile } from "./lock-file.ts";
-import { migrate } from "./migrations/migrate.ts";
+import { isOlder, migrate } from "./migrations/migrate.ts";
 import { isOwnedBy, type Owner, recordOwner, refuseOtherHost } from "./owner.ts";
 import { SqliteResultBook } from "./result-book.ts";
 import { SqliteRunBook } from "./run-book.ts";
@@ -40,7 +40,8 @@ export interface LedgerOptions {
 
 /**
  * Opens the ledger, making it if there is none. Takes no lock. Problems: `ledger_newer`, `ledger_damaged`,
- * `ledger_other_host`, `config_invalid` (another merchant's), `disk_failed`, `locked` (adopting while a run holds it).
+ * `ledger_other_host`, `config_invalid` (another merchant's), `disk_failed`, `locked` (adopting, or bringing it to a newer schema, while
+ * a run holds it).
  */
 export async function openSqliteLedger(options: LedgerOptions): Promise<Ledger> {
   const path = join(options.folder, "ledger.db");
@@ -52,6 +53,8 @@ export async function openSqliteLedger(options: LedgerOptions): Promise<Ledger> 
     preparePrivateFile(path);
     db = await connect(sqlite, path);
     const lockFile = new LockFile(sqlite, join(options.folder, "lock.db"));
+    // A program of before, in the middle of its run, would go on writing by the old schema.
+    if (isOlder(db) && lockFile.isHeld()) throw heldByOther(options.merchant, lockRow(db, options).read());
     const schemaVersion = migrate(db, options.clock());
     own(db, lockFile, options);
     return assemble(db, lockFile, options, schemaVersion);
@@ -67,17 +70,17 @@ function own(db: Database, lockFile: LockFile, options: LedgerOptions): void {
   db.transaction(() => {
     if (isOwnedBy(db, owner)) return;
     if (!options.adopt) refuseOtherHost(db, owner);
-    else if (lockFile.isHeld()) throw heldByOther(options.merchant, new LockRow(db, lockIdentity(options)).read());
+    else if (lockFile.isHeld()) throw heldByOther(options.merchant, lockRow(db, options).read());
     recordOwner(db, owner, options.clock());
   }).immediate();
 }
 
-function lockIdentity({ merchant, host, pid = process.pid, clock }: LedgerOptions) {
-  return { merchant, host, pid, clock };
+function lockRow(db: Database, { merchant, host, pid = process.pid, clock }: LedgerOptions): LockRow {
+  return new LockRow(db, { merchant, host, pid, clock });
 }
 
 function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, schemaVersion: number): Ledger {
-  const row = new LockRow(db, lockIdentity(options));
+  const row = lockRow(db, options);
   const session = new Session(db, row, options.clock);
   const lock = new MerchantLock(lockFile, row, session, options.merchant);
   const reader = new AttemptReader(session);

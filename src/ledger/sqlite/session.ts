@@ -62,7 +62,8 @@ export class Session {
    * that it never sees what may be rolled back.
    */
   async read<T>(work: () => T): Promise<T> {
-    if (this.#current()) return this.#translated(work);
+    const outer = this.#current();
+    if (outer) return this.#join(outer, async () => work());
     return this.#queued(() => this.#translated(() => this.db.transaction(work).deferred()));
   }
 

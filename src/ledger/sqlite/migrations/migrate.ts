@@ -42,6 +42,12 @@ export function migrate(db: Database, recordedAt: number, migrations: readonly M
   return newest;
 }
 
+/** An older program has filled it, and this one would bring it to its own schema. */
+export function isOlder(db: Database): boolean {
+  const version = schemaVersion(db);
+  return version > 0 && version < (MIGRATIONS.at(-1)?.version ?? 0);
+}
+
 /** 0: an empty database. */
 export function schemaVersion(db: Database): number {
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[];
