@@ -4,10 +4,9 @@
  * and write the ledger at a million places.
  */
 
-import { isUnproven } from "../domain/batch.ts";
 import type { BreakCode } from "../domain/break.ts";
 import type { Outcome } from "../domain/outcome.ts";
-import { type ResultRow, reconcileRow } from "../domain/reconcile.ts";
+import { type ResultRow, type RowVerdict, reconcileRow } from "../domain/reconcile.ts";
 import type {
   BatchFact,
   BreakRecord,
@@ -56,17 +55,19 @@ export async function* readStretches(context: PipelineContext, file: ResultFileR
   if (rows.length + malformed.length > 0) yield { rows, malformed };
 }
 
-/** Records the deliveries that rows of the file prove, and nothing else: rows that waited for them come before its own. */
-export async function recordProvenDeliveries(context: PipelineContext, file: ResultFileRecord): Promise<void> {
+/**
+ * Records what rows of the file say of deliveries, and nothing else: rows that waited for one that is proven here come before
+ * its own.
+ */
+export async function recordDeliveries(context: PipelineContext, file: ResultFileRecord): Promise<void> {
   const unfinished = await context.ledger.batches("unfinished");
-  if (!unfinished.some((batch) => isUnproven(batch.state))) return;
+  if (unfinished.length === 0) return;
   await context.ledger.transaction(async () => {
     for await (const { rows } of readStretches(context, file)) {
       const known = await KnownAttempts.load(context, rows);
       for (const row of rows) {
         const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
-        if (verdict.verdict !== "applied" || !verdict.provesDelivery) continue;
-        await settleBatch(context, known, verdict.attempt.batchId, "delivered", row);
+        await settleBatchBy(context, known, verdict, row);
       }
     }
   });
@@ -81,9 +82,10 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
     const unknown = new RowsAlike(context, file, "unknown_order", UNKNOWN_TOO);
     for await (const stretch of readStretches(context, file)) {
       counts.rows += stretch.rows.length + stretch.malformed.length;
-      const breaks = stretch.malformed
-        .filter(({ line }) => malformed.isNamed(line))
-        .map(({ line, malformed: why }) => malformed.ofFile(line, why, `line ${line}`));
+      const unreadable = stretch.malformed.map(({ line, malformed: why }) =>
+        malformed.ofFile(line, why, `line ${line}`),
+      );
+      const breaks = await malformed.named(unreadable);
       await applyStretch(context, file, stretch.rows, { counts, breaks, unknown });
       passStep("reconcile.rows_applied");
     }
@@ -106,18 +108,18 @@ async function applyStretch(
   const now = stamp(context);
   const known = await KnownAttempts.load(context, rows);
   const outcomes: NewOutcome[] = [];
+  const strangers: NewBreak[] = [];
   for (const row of rows) {
     const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
     if (verdict.verdict === "repeated") {
       counts.repeated += 1;
     } else if (verdict.verdict === "break") {
-      const isOneOfTooMany = verdict.found.code === "unknown_order" && !unknown.isNamed(row.line);
-      if (!isOneOfTooMany) breaks.push({ ...verdict.found, ...now });
-      if (verdict.makesUncertain) await settleBatch(context, known, verdict.found.batchId, "uncertain", row);
+      (verdict.found.code === "unknown_order" ? strangers : breaks).push({ ...verdict.found, ...now });
+      await settleBatchBy(context, known, verdict, row);
     } else {
       const { attempt, outcome } = verdict;
       counts.applied += 1;
-      if (verdict.provesDelivery) await settleBatch(context, known, attempt.batchId, "delivered", row);
+      await settleBatchBy(context, known, verdict, row);
       for (const late of verdict.breaks) breaks.push({ ...late, ...now });
       outcomes.push(newOutcome(file, row, outcome, attempt.attemptId, now));
       known.learn(attempt, outcome, row.sessionKey);
@@ -125,7 +127,12 @@ async function applyStretch(
   }
   await appendOutcomes(context, outcomes);
   await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
-  await recordBreaks(context, breaks, counts);
+  const all = [...breaks, ...(await unknown.named(strangers))];
+  await recordBreaks(
+    context,
+    all.toSorted((a, b) => a.line - b.line),
+    counts,
+  );
 }
 
 function newOutcome(
@@ -191,6 +198,19 @@ const FOUND_BY_ROW = {
 /** Applying the same files again records the same state again. */
 export function isFoundByRow(event: Pick<BatchFact, "detail">): boolean {
   return Object.values(FOUND_BY_ROW).some((words) => event.detail.startsWith(`${words} (line `));
+}
+
+async function settleBatchBy(
+  context: PipelineContext,
+  known: KnownAttempts,
+  verdict: RowVerdict,
+  row: ResultRow,
+): Promise<void> {
+  if (verdict.verdict === "break" && verdict.makesUncertain) {
+    await settleBatch(context, known, verdict.found.batchId, "uncertain", row);
+  } else if (verdict.verdict === "applied" && verdict.provesDelivery) {
+    await settleBatch(context, known, verdict.attempt.batchId, "delivered", row);
+  }
 }
 
 async function settleBatch(

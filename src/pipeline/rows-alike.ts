@@ -1,42 +1,61 @@
 /** Rows of a result file that are findings for the same reason, by the thousand: another merchant's file, or no result file at all. */
 import type { NewBreak, ResultFileRecord } from "../ledger/ledger.ts";
 import { type PipelineContext, stamp } from "./context.ts";
+import { pagesOf } from "./pages.ts";
 
 /** Of one file so many are breaks of their own: a million would fill ledger, memory and screen, and nobody would read them. */
 const NAMED = 1_000;
 
+type AlikeCode = "malformed_result" | "unknown_order";
+
 export class RowsAlike {
   readonly #context: PipelineContext;
   readonly #file: ResultFileRecord;
-  readonly #code: "malformed_result" | "unknown_order";
+  readonly #code: AlikeCode;
   readonly #what: string;
   #count = 0;
   #firstUnnamed = 0;
 
   /** `what`: the end of "from here on so many more rows …". */
-  constructor(context: PipelineContext, file: ResultFileRecord, code: RowsAlike["code"], what: string) {
+  constructor(context: PipelineContext, file: ResultFileRecord, code: AlikeCode, what: string) {
     this.#context = context;
     this.#file = file;
     this.#code = code;
     this.#what = what;
   }
 
-  get code(): "malformed_result" | "unknown_order" {
-    return this.#code;
-  }
-
-  /** False: it is one of too many, and `rest` speaks of it. */
-  isNamed(line: number): boolean {
-    this.#count += 1;
-    if (this.#count > NAMED && this.#firstUnnamed === 0) this.#firstUnnamed = line;
-    return this.#count <= NAMED;
+  /**
+   * Those of a stretch that are told one by one: whatever was told before, and so many new ones of the file. Where it is applied
+   * again and its rest was told, nothing of it is new.
+   */
+  async named(found: readonly NewBreak[]): Promise<NewBreak[]> {
+    if (found.length === 0) return [];
+    const told = new Set<string>();
+    for (const page of pagesOf(found)) for (const fingerprint of await this.#toldOf(page)) told.add(fingerprint);
+    const [rest] = await this.#toldOf([this.#restFrom(0, 0)]);
+    return found.filter(({ fingerprint, line }) => {
+      if (told.has(fingerprint)) return true;
+      if (rest !== undefined) return false;
+      this.#count += 1;
+      if (this.#count > NAMED && this.#firstUnnamed === 0) this.#firstUnnamed = line;
+      if (this.#count <= NAMED) told.add(fingerprint);
+      return this.#count <= NAMED;
+    });
   }
 
   /** One for all that have none of their own. */
   rest(): NewBreak[] {
     const left = this.#count - NAMED;
-    if (left <= 0) return [];
-    return [this.ofFile(this.#firstUnnamed, `from here on ${left} more rows ${this.#what}`, "the rest")];
+    return left > 0 ? [this.#restFrom(this.#firstUnnamed, left)] : [];
+  }
+
+  #restFrom(line: number, left: number): NewBreak {
+    return this.ofFile(line, `from here on ${left} more rows ${this.#what}`, "the rest");
+  }
+
+  async #toldOf(found: readonly NewBreak[]): Promise<string[]> {
+    const fingerprints = found.map(({ fingerprint }) => fingerprint);
+    return (await this.#context.ledger.findBreaks(this.#code, fingerprints)).map(({ fingerprint }) => fingerprint);
   }
 
   /** About the file, and no order of ours. */

@@ -223,8 +223,13 @@ class Replay {
     } else {
       if (event.state === "archived") await this.#archive(batch);
       await this.#replica.recordBatchState(batchId, event.state, { ...stamp, try: event.try, detail: event.detail });
-      if (event.state === "delivered") await applyWaiting(this.#at(stamp));
+      if (event.state === "delivered" && (await this.#waitedIsApplied(batchId))) await applyWaiting(this.#at(stamp));
     }
+  }
+
+  async #waitedIsApplied(batchId: number): Promise<boolean> {
+    const open = await this.#kept.breaks("open", "delivery_uncertain");
+    return !open.some((found) => found.batchId === batchId);
   }
 
   /** Rows and control totals are counted from the archived rows, size and hash from the archived file. */

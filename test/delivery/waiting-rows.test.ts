@@ -96,17 +96,42 @@ describe("a result row that ran into an unproven delivery", () => {
     }
   });
 
-  test("is applied first where a kill came between the proof and what waited for it", async () => {
+  test("is applied first where a kill came before the file that proves its delivery was through", async () => {
     const { context, take, merchant } = await sentAgainInDoubt();
     await take("r2.csv", APPROVED);
     merchant.drop.put("/outbound/r3.csv", resultCsv(rowFor("o-2", "SUBMITTED", "2026-11-22T07:00:00Z")));
     await collect(context);
     const killed = { ...context, ledger: { ...context.ledger, breaks: () => Promise.reject(new Error("killed")) } };
     await expect(reconcile(killed)).rejects.toThrow("killed");
-    expect((await context.ledger.batches("all"))[1]?.state).toBe("delivered");
+    expect((await context.ledger.batches("all"))[1]?.state).toBe("uncertain");
     await take("r4.csv", rowFor("o-1", "REFUNDED", "2026-11-22T07:00:00Z"));
     expect(await wordsOf(context, "o-1")).toEqual([["unrescued"], ["rescued", "refunded"]]);
   });
+
+  test.each([
+    ["REFUNDED", ["rescued", "refunded"]],
+    ["DECLINED", ["rescued"]],
+  ])(
+    "of a batch that only its own file puts in doubt and proves is weighed before a later %s",
+    async (later, words) => {
+      const merchant = await makeMerchant();
+      merchants.push(merchant);
+      const context = await merchant.open();
+      const { recordBatchState } = context.ledger;
+      const killed: typeof recordBatchState = async (batchId, state, fact) => {
+        if (state === "committing") throw new Error("killed");
+        await recordBatchState(batchId, state, fact);
+      };
+      const file = await merchant.writeExport("a.csv", exportCsv(2));
+      const ledger = { ...context.ledger, recordBatchState: killed };
+      await expect(send({ ...context, ledger }, [file])).rejects.toThrow("killed");
+      const proof = rowFor("o-2", "SUBMITTED", "2026-11-21T07:00:00Z");
+      merchant.drop.put("/outbound/r.csv", resultCsv(APPROVED, proof, rowFor("o-1", later, "2026-11-22T07:00:00Z")));
+      await collect(context);
+      await reconcile(context);
+      expect(await wordsOf(context, "o-1")).toEqual([words]);
+    },
+  );
 
   test("is applied by the next run when a person's word was recorded and the run then killed", async () => {
     const { context, take } = await sentAgainInDoubt();

@@ -35,3 +35,20 @@ test("of thousands of rows for orders of somebody else a thousand are named, and
   });
   expect((await reconcile(context, [path])).breaks).toEqual([]);
 });
+
+test("of a file that lists all that came before, what is new is named, and a night without news opens nothing", async () => {
+  const merchant = await makeMerchant();
+  onTestFinished(() => merchant.close());
+  const context = await merchant.open();
+  const row = (order: string) => `${order},,APPROVED,1999,USD,,,`;
+  const rows = Array.from({ length: 1_500 }, (_, index) => row(`x-${index}`));
+  const night = async (name: string, ...more: string[]) => {
+    const { breaks } = await reconcile(context, [await merchant.writeExport(name, resultCsv(...rows, ...more))]);
+    return breaks;
+  };
+  expect(await night("r1.csv")).toHaveLength(1_001);
+  // Those that were left over the night before have their names by now.
+  expect(await night("r2.csv", row("new-1"))).toHaveLength(501);
+  expect((await night("r3.csv", row("new-1"), row("new-2"))).map(({ orderId }) => orderId)).toEqual(["new-2"]);
+  expect(await night("r4.csv", row("new-2"), row("new-1"))).toEqual([]);
+});

@@ -175,7 +175,14 @@ describe("a ledger and an archive that are whole", () => {
     expect((await verifyIt(context)).damages).toEqual([]);
   });
 
-  test.each(["another row", "a look", "a person"])("rows that waited until %s proved their delivery", async (proof) => {
+  test.each([
+    ["another row", "then"],
+    ["a look", "then"],
+    ["a person", "then"],
+    ["another row", "after a kill"],
+    ["a look", "after a kill"],
+    ["a person", "after a kill"],
+  ])("rows that waited until %s proved their delivery, and were applied %s", async (proof, when) => {
     const fate = { losesAnswers: false };
     const merchant = await make({
       isTaken: (path) => fate.losesAnswers && path.endsWith(".csv"),
@@ -194,12 +201,27 @@ describe("a ledger and an archive that are whole", () => {
     // Found by silence first, so that the row only meets it again.
     if (proof === "a look") await recordSilence(context);
     const waiting = unnamed(1, "APPROVED", "2026-11-21T07:00:00Z");
-    const proving = proof === "another row" ? [unnamed(2, "SUBMITTED", "2026-11-21T07:00:00Z")] : [];
-    await take(merchant, context, "r2.csv", waiting, ...proving);
+    const proving = resultCsv(unnamed(2, "SUBMITTED", "2026-11-21T07:00:00Z"));
+    await take(merchant, context, "r2.csv", waiting);
     merchant.now += 1000;
     if (proof === "a look") for (const [path, { bytes }] of merchant.drop.taken) merchant.drop.put(path, bytes);
-    if (proof === "a look") await resume(context);
-    if (proof === "a person") await settleBatch(context, "2", "delivered", "their ticket 4711");
+    if (proof === "another row") merchant.drop.put("/outbound/r3.csv", proving);
+    if (proof === "another row") await collect(context);
+    const prove = async (by: PipelineContext) => {
+      if (proof === "a look") await resume(by);
+      else if (proof === "a person") await settleBatch(by, "2", "delivered", "their ticket 4711");
+      else await reconcile(by);
+    };
+    if (when === "after a kill") {
+      const resultFiles = async (which?: "all" | "waiting") => {
+        if (which !== "waiting") throw new Error("killed");
+        return context.ledger.resultFiles(which);
+      };
+      await expect(prove({ ...context, ledger: { ...context.ledger, resultFiles } })).rejects.toThrow("killed");
+      expect((await verifyIt(context)).damages).toEqual([]);
+      merchant.now += 1000;
+      await reconcile(context);
+    } else await prove(context);
     const attempts = await context.ledger.findAttempts([{ orderId: "o-1", transactionId: "" }]);
     expect(attempts.map(({ outcomes }) => outcomes.map(({ status }) => status))).toEqual([["unrescued"], ["rescued"]]);
     expect((await verifyIt(context)).damages).toEqual([]);
