@@ -2,7 +2,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { calendarDay, type Instant } from "../domain/instant.ts";
-import { Problem } from "../domain/problem.ts";
+import { isProblem, Problem } from "../domain/problem.ts";
 import { findSilence, type SilenceFacts } from "../domain/silence.ts";
 import { openFindings } from "../report/findings.ts";
 import { holdsCsv, listHolds } from "../report/holds.ts";
@@ -76,13 +76,15 @@ export function placesOf({ config, archive }: OpenMerchant): Place[] {
 export async function writeReportFiles(open: OpenMerchant, report: Report, now: Instant): Promise<string> {
   const folder = open.archive.resolve(join("reports", calendarDay(now, open.config.timezone)));
   const places = placesOf(open);
-  const input = { attempts: () => open.ledger.attempts(), now, window: open.profile.window };
-  const files: Record<string, string> = {
+  const sentAgain = await open.ledger.ordersSentAgain();
+  const holds = listHolds({ attempts: open.ledger.holds(), sentAgain, now, window: open.profile.window });
+  const files: Record<string, string | AsyncIterable<string>> = {
     "report.txt": renderReportText(report, { places, detailed: true }),
     "report.html": renderReportHtml(report, { places }),
     "report.csv": renderReportCsv(report),
     "report.json": jsonLine(reportEnvelope(report)),
-    "holds.csv": await collectText(holdsCsv(listHolds(input), report.merchant)),
+    // One line for each order there ever was: never in memory as a whole.
+    "holds.csv": holdsCsv(holds, report.merchant),
   };
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -92,6 +94,7 @@ export async function writeReportFiles(open: OpenMerchant, report: Report, now: 
       await rename(join(folder, `.${name}.part`), join(folder, name));
     }
   } catch (error) {
+    if (isProblem(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new Problem("disk_failed", `cannot write the report into ${folder}: ${reason}`, {
       cause: error,
@@ -99,10 +102,4 @@ export async function writeReportFiles(open: OpenMerchant, report: Report, now: 
     });
   }
   return folder;
-}
-
-async function collectText(pieces: AsyncIterable<string>): Promise<string> {
-  let text = "";
-  for await (const piece of pieces) text += piece;
-  return text;
 }

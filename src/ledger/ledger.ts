@@ -186,6 +186,11 @@ export interface AttemptStanding
   readonly outcomes: readonly Pick<OutcomeRecord, "status" | "amountMinor" | "at">[];
 }
 
+/** And whose it is. */
+export interface AttemptHold
+  extends AttemptStanding,
+    Pick<AttemptRecord, "attemptNumber" | "subscriptionId" | "customerId"> {}
+
 /** What a result row is compared with: the part of an AttemptRecord that decides, because a file speaks of a million. */
 export interface SentAttempt
   extends Pick<
@@ -244,6 +249,10 @@ export interface BatchBook {
   attempts(): AsyncIterable<AttemptRecord[]>;
   /** The same, of each only where it stands, at a third of the cost. */
   standings(): AsyncIterable<AttemptStanding[]>;
+  /** The same with its owner: what a biller must know. */
+  holds(): AsyncIterable<AttemptHold[]>;
+  /** Orders with more than one attempt, and the number of the last. */
+  ordersSentAgain(): Promise<Map<string, number>>;
 }
 
 export interface BatchFact extends Stamp {

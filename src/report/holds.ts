@@ -46,8 +46,10 @@ export interface HoldRow {
 }
 
 export interface HoldsInput {
-  /** Every attempt in the order of its id, in pages; called twice, so read both from one state of the ledger. */
-  readonly attempts: () => Pages<HoldAttempt>;
+  /** Every attempt in the order of its id, in pages. */
+  readonly attempts: Pages<HoldAttempt>;
+  /** Orders with more than one attempt, and the number of the last; read before the attempts. */
+  readonly sentAgain: ReadonlyMap<string, number>;
   readonly now: Instant;
   readonly window: WindowRule;
   /** Undefined: all three. */
@@ -64,8 +66,10 @@ interface Order {
 }
 
 export async function* listHolds(input: HoldsInput): AsyncGenerator<HoldRow[]> {
-  const orders = await findOrdersSentAgain(input.attempts());
-  for await (const page of input.attempts()) {
+  // An earlier attempt always comes before a later one.
+  const orders = new Map<string, Order>();
+  for (const [orderId, latestAttempt] of input.sentAgain) orders.set(orderId, { latestAttempt, earlier: "release" });
+  for await (const page of input.attempts) {
     const rows = page.flatMap((attempt) => {
       const placement = bucketOf(attempt, input.now, input.window);
       const order = orders.get(attempt.orderId);
@@ -79,17 +83,6 @@ export async function* listHolds(input: HoldsInput): AsyncGenerator<HoldRow[]> {
     const wanted = rows.filter((row) => input.list === undefined || row.list === input.list);
     if (wanted.length > 0) yield wanted;
   }
-}
-
-/** Only orders with more than one attempt are kept in memory; an earlier attempt always comes before a later one. */
-async function findOrdersSentAgain(attempts: Pages<HoldAttempt>): Promise<Map<string, Order>> {
-  const orders = new Map<string, Order>();
-  for await (const page of attempts) {
-    for (const { orderId, attemptNumber } of page) {
-      if (attemptNumber > 1) orders.set(orderId, { latestAttempt: attemptNumber, earlier: "release" });
-    }
-  }
-  return orders;
 }
 
 function listOf({ bucket }: Placement): HoldList {

@@ -112,7 +112,7 @@ describe(PAGE, () => {
       attempt(7, { batchState: "failed" }),
     ];
     const lists: string[] = [];
-    for await (const page of listHolds({ attempts: () => [samples], now: NOW, window: WINDOW })) {
+    for await (const page of listHolds({ attempts: [samples], sentAgain: new Map(), now: NOW, window: WINDOW })) {
       lists.push(...page.map(({ list }) => list));
     }
     expect(samples.map((each) => bucketOf(each, NOW, WINDOW).bucket)).toEqual(BUCKETS);

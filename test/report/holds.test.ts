@@ -5,7 +5,10 @@ import { HOLD_LISTS, type HoldsInput, holdsCsv, holdsJson, listHolds } from "../
 import { ATTEMPTS, at, attempt, NOW, outcome, WINDOW } from "./sample.ts";
 
 const inputOf = (attempts: readonly AttemptRecord[], changes: Partial<HoldsInput> = {}): HoldsInput => ({
-  attempts: () => attempts.map((each) => [each]),
+  attempts: attempts.map((each) => [each]),
+  sentAgain: new Map(
+    attempts.flatMap(({ orderId, attemptNumber }) => (attemptNumber > 1 ? [[orderId, attemptNumber]] : [])),
+  ),
   now: NOW,
   window: WINDOW,
   ...changes,

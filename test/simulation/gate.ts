@@ -86,7 +86,7 @@ export function guardLedger(ledger: Ledger, gate: Gate): Ledger {
       const call: unknown = Reflect.get(target, name, receiver);
       if (typeof call !== "function") return call;
       if (name === "transaction") return (work: () => Promise<unknown>) => inTransaction(target, work, gate);
-      const isPaged = ["attempts", "standings", "batchAttempts"].includes(String(name));
+      const isPaged = ["attempts", "standings", "holds", "batchAttempts"].includes(String(name));
       if (isPaged) return (...values: unknown[]) => passThen(gate, () => Reflect.apply(call, target, values));
       return async (...values: unknown[]) => {
         gate.passDisk(String(name));

@@ -32,7 +32,7 @@ const FAULTS: readonly LedgerFault[] = [
 
 const trap = new Trap<string, LedgerFault>();
 /** Given as they are: closing never fails, and pages are read like any other read. */
-const NOT_COUNTED = ["close", "attempts", "standings", "batchAttempts"];
+const NOT_COUNTED = ["close", "attempts", "standings", "holds", "batchAttempts"];
 
 shared.guard = (ledger) =>
   new Proxy(ledger, {

@@ -22,7 +22,9 @@ export const command = defineCommand({
     const merchants = selectMerchants(config, context.options.merchant, "all");
     for (const [index, merchant] of merchants.entries()) {
       await withLedger(context, config, merchant, async ({ ledger, profile }) => {
-        const input = { attempts: () => ledger.attempts(), now: context.clock.now(), window: profile.window, list };
+        const sentAgain = await ledger.ordersSentAgain();
+        const facts = { attempts: ledger.holds(), sentAgain, window: profile.window };
+        const input = { ...facts, now: context.clock.now(), list };
         const envelope = { type: "holds", schema: 1, merchant: merchant.id, exit_status: ExitStatus.ok };
         const isJson = context.options.json || format === "json";
         const pieces = isJson

@@ -9,6 +9,7 @@ import {
 } from "../../domain/batch.ts";
 import type { MoneyTotal } from "../../domain/money.ts";
 import type {
+  AttemptHold,
   AttemptRecord,
   AttemptStanding,
   BatchBook,
@@ -127,6 +128,14 @@ export class SqliteBatchBook implements BatchBook {
 
   attempts(): AsyncIterable<AttemptRecord[]> {
     return this.#attempts.all();
+  }
+
+  holds(): AsyncIterable<AttemptHold[]> {
+    return this.#standings.holds();
+  }
+
+  ordersSentAgain(): Promise<Map<string, number>> {
+    return this.#standings.ordersSentAgain();
   }
 
   standings(): AsyncIterable<AttemptStanding[]> {

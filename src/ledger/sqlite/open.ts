@@ -125,6 +125,8 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     claims: (batchId) => batches.claims(batchId),
     attempts: () => batches.attempts(),
     standings: () => batches.standings(),
+    holds: () => batches.holds(),
+    ordersSentAgain: () => batches.ordersSentAgain(),
     recordLook: (look) => results.recordLook(look),
     looks: () => results.looks(),
     recordCollection: (collection) => results.recordCollection(collection),

@@ -2,7 +2,7 @@
 import type { BatchState } from "../../domain/batch.ts";
 import { type BreakCode, isMismatch } from "../../domain/break.ts";
 import type { OutcomeStatus } from "../../domain/outcome.ts";
-import type { AttemptStanding } from "../ledger.ts";
+import type { AttemptHold, AttemptStanding } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { lazily } from "./lazily.ts";
 import { pagesById } from "./pages-by-id.ts";
@@ -22,6 +22,8 @@ type AttemptColumns = [
   expiresAt: number,
   batchId: number,
 ];
+
+type HoldColumns = [...AttemptColumns, attemptNumber: number, subscriptionId: string, customerId: string];
 
 type Word = AttemptStanding["outcomes"][number];
 type Standing = { -readonly [Key in keyof AttemptStanding]: AttemptStanding[Key] };
@@ -43,10 +45,31 @@ export class StandingReader {
     return pagesById((last) => this.#session.read(() => this.#after(last)));
   }
 
+  holds(): AsyncGenerator<AttemptHold[]> {
+    return pagesById((last) =>
+      this.#session.read(() => {
+        const page = this.#statements.holds.all(last, PAGE_ROWS).map((row) => {
+          const [attemptNumber, subscriptionId, customerId] = [row[9], row[10], row[11]];
+          return Object.assign(toStanding(row), { attemptNumber, subscriptionId, customerId });
+        });
+        this.#complete(page, last);
+        return page;
+      }),
+    );
+  }
+
+  ordersSentAgain(): Promise<Map<string, number>> {
+    return this.#session.read(() => new Map(this.#statements.sentAgain.all()));
+  }
+
   #after(attemptId: number): AttemptStanding[] {
-    const rows = this.#statements.attempts.all(attemptId, PAGE_ROWS);
-    const last = rows.at(-1)?.[0] ?? attemptId;
-    const page = rows.map(toStanding);
+    const page = this.#statements.attempts.all(attemptId, PAGE_ROWS).map(toStanding);
+    this.#complete(page, attemptId);
+    return page;
+  }
+
+  #complete(page: readonly Standing[], attemptId: number): void {
+    const last = page.at(-1)?.attemptId ?? attemptId;
     this.#addWords(page, attemptId, last);
     this.#correct(page, attemptId, last);
     const states = new Map<number, BatchState>();
@@ -58,7 +81,6 @@ export class StandingReader {
       }
       standing.batchState = state;
     }
-    return page;
   }
 
   /** Both are in the order of the attempts. */
@@ -90,7 +112,7 @@ export class StandingReader {
   }
 }
 
-function toStanding(row: AttemptColumns): Standing {
+function toStanding(row: AttemptColumns | HoldColumns): Standing {
   const [attemptId, orderId, declineCode, declineCodeSource, amountMinor, currency, declinedAt] = row;
   return {
     attemptId,
@@ -111,13 +133,20 @@ function toStanding(row: AttemptColumns): Standing {
 function prepare(db: Database) {
   type Range = [after: number, last: number];
   const ofRange = "attempt_id > ? AND attempt_id <= ?";
+  const attempts = <Columns extends AttemptColumns | HoldColumns>(more: string) =>
+    db
+      .prepare<[number, number], Columns>(
+        `SELECT attempt_id, order_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at,
+           batch_id ${more} FROM attempt WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`,
+      )
+      .raw();
   return lazily({
-    attempts: () =>
+    attempts: () => attempts<AttemptColumns>(""),
+    holds: () => attempts<HoldColumns>(", attempt_number, subscription_id, customer_id"),
+    sentAgain: () =>
       db
-        .prepare<[number, number], AttemptColumns>(
-          `SELECT attempt_id, order_id, decline_code, decline_code_source, amount_minor, currency,
-           declined_at, expires_at, batch_id
-         FROM attempt WHERE attempt_id > ? ORDER BY attempt_id LIMIT ?`,
+        .prepare<[], [string, number]>(
+          "SELECT order_id, max(attempt_number) FROM attempt WHERE attempt_number > 1 GROUP BY order_id",
         )
         .raw(),
     outcomes: () =>

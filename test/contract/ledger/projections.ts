@@ -1,6 +1,6 @@
 /** Reads that give a part of what is known, for millions of rows: the part is the same as in the whole. */
 import { describe, expect, test } from "vitest";
-import type { AttemptStanding } from "../../../src/ledger/ledger.ts";
+import type { AttemptHold, AttemptStanding } from "../../../src/ledger/ledger.ts";
 import type { LedgerBench } from "../ledger-suite.ts";
 import {
   archiveBatch,
@@ -52,6 +52,25 @@ export function projectionPromises(bench: LedgerBench): void {
       );
       expect(parts.map((part) => part.batchState)).toEqual(["uncertain", "uncertain", "delivered", "failed"]);
       expect(parts.map((part) => part.mismatchOpen)).toEqual([false, false, false, true]);
+    });
+
+    test("says whose each attempt is, and which orders were sent again", async () => {
+      await playSome(bench);
+      const whole = await pagesOf(bench.ledger.attempts());
+      const parts: AttemptHold[] = [];
+      for await (const page of bench.ledger.holds()) parts.push(...page);
+      expect(parts).toEqual(
+        whole.map((record) => ({
+          ...Object.fromEntries(Object.keys(parts[0] ?? {}).map((key) => [key, record[key as keyof typeof record]])),
+          outcomes: record.outcomes.map(({ status, amountMinor, at }) => ({ status, amountMinor, at })),
+        })),
+      );
+      expect(parts[1]).toMatchObject({ subscriptionId: "subscription-1", customerId: "customer-1", attemptNumber: 1 });
+      expect(await bench.ledger.ordersSentAgain()).toEqual(new Map());
+      const again = { orderId: "order-3", transactionId: "transaction-30" };
+      await planBatch(bench.ledger, sampleAttempt(30, again));
+      await planBatch(bench.ledger, sampleAttempt(31, { ...again, transactionId: "transaction-31" }));
+      expect(await bench.ledger.ordersSentAgain()).toEqual(new Map([["order-3", 3]]));
     });
 
     test("says of what was sent what a result row is compared with", async () => {
