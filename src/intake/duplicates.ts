@@ -11,6 +11,8 @@ export const PRINT_WORDS = 4;
 /** Fingerprint (2 words), line; line 0: free. */
 const WORDS_PER_SLOT = 3;
 const FULL_AT = 0.75;
+/** A guess of the rows that was a little short must not make a table of 160 MB anew. */
+const TOO_FULL_AT = 0.82;
 const GROWTH = 1.3;
 const FEWEST_SLOTS = 1024;
 
@@ -55,7 +57,7 @@ class IdTable {
     words[at + 1] = low;
     words[at + 2] = line;
     this.#used += 1;
-    if (this.#used > this.#slots * FULL_AT) this.#resize(Math.ceil(this.#slots * GROWTH));
+    if (this.#used > this.#slots * TOO_FULL_AT) this.#resize(Math.ceil(this.#slots * GROWTH));
   }
 
   makeRoom(ids: number): void {

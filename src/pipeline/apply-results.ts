@@ -34,6 +34,11 @@ export interface Counts {
 const UNKNOWN_TOO = "are for orders that were never sent from here; is it another merchant's file?";
 
 const STRETCH_ROWS = 8_000;
+const MOST_STRETCH_ROWS = 64_000;
+/** A stretch passes through the whole ledger: of a larger file it takes more rows along, so that a page is not read for each. */
+const STRETCHES = 125;
+const ROW_BYTES = 100;
+
 interface Stretch {
   readonly rows: readonly ResultRow[];
   readonly malformed: readonly { readonly line: number; readonly malformed: string }[];
@@ -42,12 +47,13 @@ interface Stretch {
 export async function* readStretches(context: PipelineContext, file: ResultFileRecord): AsyncGenerator<Stretch> {
   let rows: ResultRow[] = [];
   let malformed: { readonly line: number; readonly malformed: string }[] = [];
+  const rowsTogether = Math.min(MOST_STRETCH_ROWS, Math.max(STRETCH_ROWS, file.sizeBytes / ROW_BYTES / STRETCHES));
   for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
     for (const line of lines) {
       if ("malformed" in line) malformed.push(line);
       else rows.push(line);
     }
-    if (rows.length + malformed.length < STRETCH_ROWS) continue;
+    if (rows.length + malformed.length < rowsTogether) continue;
     yield { rows, malformed };
     rows = [];
     malformed = [];

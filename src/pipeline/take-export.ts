@@ -6,6 +6,7 @@ import { basename } from "node:path";
 import { CanonicalCells, type CanonicalRows, canonicalIndex } from "../domain/canonical-rows.ts";
 import { formatCompactUtc, formatInstant, type Instant } from "../domain/instant.ts";
 import type { Problem } from "../domain/problem.ts";
+import type { RowPlace } from "../domain/rebill.ts";
 import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
 import type { BreakRecord, ClaimedRebill, NewAttempt, NewBreak } from "../ledger/ledger.ts";
@@ -33,9 +34,28 @@ export interface TakenExport extends ExportScreening {
 }
 
 /** Where the accepted rows stood in the export: two numbers a row, so that a million rows stay small. */
-interface Places {
-  readonly rows: number[];
-  readonly lines: number[];
+class Places {
+  #numbers = new Uint32Array(2_048);
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add({ row, line }: RowPlace): void {
+    if (2 * this.#count === this.#numbers.length) {
+      const larger = new Uint32Array(2 * this.#numbers.length);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[2 * this.#count] = row;
+    this.#numbers[2 * this.#count + 1] = line;
+    this.#count += 1;
+  }
+
+  at(position: number): RowPlace {
+    return { row: this.#numbers[2 * position] ?? 0, line: this.#numbers[2 * position + 1] ?? 0 };
+  }
 }
 
 /** Rejects with the Problem that stops the file as a whole; then nothing of it was archived or claimed. */
@@ -49,7 +69,7 @@ export async function takeExport(context: PipelineContext, file: string, options
     : archive.resolve(`rejects/${when}-${unique}-${keptName(basename(file))}.rejects.csv`);
   const canonical = await archive.create(archivePath);
   const rejects = rejectsPath === "" ? undefined : new RejectsFile(rejectsPath);
-  const places: Places = { rows: [], lines: [] };
+  const places = new Places();
   const retried: NewBreak[] = [];
   try {
     passStep("export.begun");
@@ -60,11 +80,7 @@ export async function takeExport(context: PipelineContext, file: string, options
       { shape, policy, maxAgeDays: context.maxAgeDays, now: context.clock.now(), intakePath: context.intakePath },
       {
         accepted: async (page) => {
-          for (let at = 0; at < page.length; at++) {
-            const { row, line } = page.placeOf(at);
-            places.rows.push(row);
-            places.lines.push(line);
-          }
+          for (let at = 0; at < page.length; at++) places.add(page.placeOf(at));
           await canonical.write(page.rows.bytes);
         },
         rejected: async (row) => rejects?.write(row),
@@ -158,15 +174,14 @@ async function planBatches(
         batchId = await ledger.planBatch({ ...stamp(context), exportId });
         passStep("export.batch_planned");
       }
-      const place = { row: places.rows[position] ?? 0, line: places.lines[position] ?? 0 };
-      attempts.push({ rebill: reader.read(rows, at), position, ...place });
+      attempts.push({ rebill: reader.read(rows, at), position, ...places.at(position) });
       position += 1;
       if (attempts.length === CLAIMED_TOGETHER) await claim();
     }
   }
   await claim();
-  if (position !== places.rows.length) {
-    throw new Error(`archived ${position} rows of ${places.rows.length}: the canonical copy is not whole`);
+  if (position !== places.count) {
+    throw new Error(`archived ${position} rows of ${places.count}: the canonical copy is not whole`);
   }
 }
 

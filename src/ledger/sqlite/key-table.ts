@@ -10,8 +10,11 @@ import type { Held, Session } from "./session.ts";
 
 export type KeyTableName = "transaction_key" | "subscription_key" | "learned_key";
 
-/** Two megabytes of numbers; an ordinal below it takes so many bits. */
-const ORDINAL_BITS = 17;
+/**
+ * Four megabytes of numbers; an ordinal below it takes so many bits. Each time they go in, they pass through the whole table: fewer
+ * would touch every page of a large one for a handful of rows.
+ */
+const ORDINAL_BITS = 18;
 const MOST_HELD = 2 ** ORDINAL_BITS;
 /** Of the 52 bits of a number the lowest are left out of the sort: a double holds 53 in all. */
 const UNSORTED = 2 ** (52 + ORDINAL_BITS - 53);
