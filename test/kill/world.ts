@@ -58,6 +58,9 @@ export interface RunChoices {
   readonly server?: OpenSsh;
 }
 
+/** The program ended before it came to the step at which it was to be killed. */
+export class NotPassed extends Error {}
+
 export class World {
   readonly folder: string;
   /** This merchant's own folder on the server. */
@@ -235,7 +238,7 @@ export class World {
     await this.lookAtFinalNames();
     if (choices.killAt !== undefined && result.signal !== "SIGKILL") {
       const { step, passing } = choices.killAt;
-      throw new Error(`it ended with ${result.status} before passing ${step} #${passing}:\n${result.stderr}`);
+      throw new NotPassed(`it ended with ${result.status} before passing ${step} #${passing}:\n${result.stderr}`);
     }
     return result;
   }
