@@ -80,6 +80,8 @@ class Replay {
   readonly #rows = new Map<number, PageReader<Rebill>>();
   readonly #attempts: PageReader<AttemptRecord>;
   readonly #pendingFiles: ResultFileRecord[] = [];
+  /** Batches whose waiting rows the ledger has not applied yet. */
+  readonly #waitedFor = new Set<number | undefined>();
 
   constructor(context: PipelineContext, replica: Ledger, whole: ReadonlyMap<string, HashedFile>) {
     this.#context = context;
@@ -91,6 +93,7 @@ class Replay {
 
   /** Exports, batches and what was done with them, in the order of the events of all batches. */
   async deliveries(): Promise<Step[]> {
+    for (const { batchId } of await this.#kept.breaks("open", "delivery_uncertain")) this.#waitedFor.add(batchId);
     const exports = new Map((await this.#kept.exports()).map((taken) => [taken.exportId, taken]));
     const events: { readonly batch: BatchRecord; readonly event: BatchEvent }[] = [];
     for (const batch of await this.#kept.batches("all")) {
@@ -223,13 +226,8 @@ class Replay {
     } else {
       if (event.state === "archived") await this.#archive(batch);
       await this.#replica.recordBatchState(batchId, event.state, { ...stamp, try: event.try, detail: event.detail });
-      if (event.state === "delivered" && (await this.#waitedIsApplied(batchId))) await applyWaiting(this.#at(stamp));
+      if (event.state === "delivered" && !this.#waitedFor.has(batchId)) await applyWaiting(this.#at(stamp));
     }
-  }
-
-  async #waitedIsApplied(batchId: number): Promise<boolean> {
-    const open = await this.#kept.breaks("open", "delivery_uncertain");
-    return !open.some((found) => found.batchId === batchId);
   }
 
   /** Rows and control totals are counted from the archived rows, size and hash from the archived file. */
