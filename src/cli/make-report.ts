@@ -5,7 +5,7 @@ import { calendarDay, type Instant } from "../domain/instant.ts";
 import { isProblem, Problem } from "../domain/problem.ts";
 import { findSilence, type SilenceFacts } from "../domain/silence.ts";
 import { openFindings } from "../report/findings.ts";
-import { holdsCsv, listHolds } from "../report/holds.ts";
+import { holdsCsv, holdsFacts, listHolds } from "../report/holds.ts";
 import type { Place } from "../report/layout.ts";
 import { buildReport, needsAttention, type Report } from "../report/model.ts";
 import { renderReportCsv } from "../report/report-csv.ts";
@@ -76,8 +76,7 @@ export function placesOf({ config, archive }: OpenMerchant): Place[] {
 export async function writeReportFiles(open: OpenMerchant, report: Report, now: Instant): Promise<string> {
   const folder = open.archive.resolve(join("reports", calendarDay(now, open.config.timezone)));
   const places = placesOf(open);
-  const sentAgain = await open.ledger.ordersSentAgain();
-  const holds = listHolds({ attempts: open.ledger.holds(), sentAgain, now, window: open.profile.window });
+  const holds = listHolds({ ...(await holdsFacts(open.ledger)), now, window: open.profile.window });
   const files: Record<string, string | AsyncIterable<string>> = {
     "report.txt": renderReportText(report, { places, detailed: true }),
     "report.html": renderReportHtml(report, { places }),

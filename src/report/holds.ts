@@ -56,6 +56,15 @@ export interface HoldsInput {
   readonly list?: HoldList | undefined;
 }
 
+/** From a ledger, in the order in which they must be read. */
+export async function holdsFacts(ledger: {
+  holds(): Pages<HoldAttempt>;
+  ordersSentAgain(): Promise<ReadonlyMap<string, number>>;
+}): Promise<Pick<HoldsInput, "attempts" | "sentAgain">> {
+  const sentAgain = await ledger.ordersSentAgain();
+  return { attempts: ledger.holds(), sentAgain };
+}
+
 /** The heaviest first: what may still be charged is held, whatever another attempt of the order came to. */
 const WEIGHT: Readonly<Record<HoldList, number>> = { hold: 2, paid: 1, release: 0 };
 

@@ -1,5 +1,5 @@
 /** `holds`: what the merchant's own biller must hold, may retry, or has been paid for. */
-import { HOLD_LISTS, holdsCsv, holdsJson, listHolds } from "../../report/holds.ts";
+import { HOLD_LISTS, holdsCsv, holdsFacts, holdsJson, listHolds } from "../../report/holds.ts";
 import { choice, choiceOr, defineCommand } from "../command.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { selectMerchants } from "../merchants.ts";
@@ -22,9 +22,8 @@ export const command = defineCommand({
     const merchants = selectMerchants(config, context.options.merchant, "all");
     for (const [index, merchant] of merchants.entries()) {
       await withLedger(context, config, merchant, async ({ ledger, profile }) => {
-        const sentAgain = await ledger.ordersSentAgain();
-        const facts = { attempts: ledger.holds(), sentAgain, window: profile.window };
-        const input = { ...facts, now: context.clock.now(), list };
+        const facts = await holdsFacts(ledger);
+        const input = { ...facts, now: context.clock.now(), window: profile.window, list };
         const envelope = { type: "holds", schema: 1, merchant: merchant.id, exit_status: ExitStatus.ok };
         const isJson = context.options.json || format === "json";
         const pieces = isJson
