@@ -1,6 +1,6 @@
 /** Reads that give a part of what is known, for millions of rows: the part is the same as in the whole. */
 import { describe, expect, test } from "vitest";
-import type { AttemptHold, AttemptStanding } from "../../../src/ledger/ledger.ts";
+import type { AttemptHold, AttemptRecord, AttemptStanding } from "../../../src/ledger/ledger.ts";
 import type { LedgerBench } from "../ledger-suite.ts";
 import {
   archiveBatch,
@@ -37,6 +37,14 @@ async function playSome({ ledger }: LedgerBench): Promise<void> {
   await ledger.settleBreak(2, { ...STAMP, reason: "compared", as: undefined });
 }
 
+/** Of the whole records what such a part says. */
+function standingsOf(whole: readonly AttemptRecord[], part: AttemptStanding | undefined): object[] {
+  return whole.map((record) => ({
+    ...Object.fromEntries(Object.keys(part ?? {}).map((key) => [key, record[key as keyof AttemptRecord]])),
+    outcomes: record.outcomes.map(({ status, amountMinor, at }) => ({ status, amountMinor, at })),
+  }));
+}
+
 export function projectionPromises(bench: LedgerBench): void {
   describe("a part of what is known", () => {
     test("says where each attempt stands as the whole record does", async () => {
@@ -44,12 +52,7 @@ export function projectionPromises(bench: LedgerBench): void {
       const whole = await pagesOf(bench.ledger.attempts());
       const parts: AttemptStanding[] = [];
       for await (const page of bench.ledger.standings()) parts.push(...page);
-      expect(parts).toEqual(
-        whole.map((record) => ({
-          ...Object.fromEntries(Object.keys(parts[0] ?? {}).map((key) => [key, record[key as keyof typeof record]])),
-          outcomes: record.outcomes.map(({ status, amountMinor, at }) => ({ status, amountMinor, at })),
-        })),
-      );
+      expect(parts).toEqual(standingsOf(whole, parts[0]));
       expect(parts.map((part) => part.batchState)).toEqual(["uncertain", "uncertain", "delivered", "failed"]);
       expect(parts.map((part) => part.mismatchOpen)).toEqual([false, false, false, true]);
     });
@@ -59,12 +62,7 @@ export function projectionPromises(bench: LedgerBench): void {
       const whole = await pagesOf(bench.ledger.attempts());
       const parts: AttemptHold[] = [];
       for await (const page of bench.ledger.holds()) parts.push(...page);
-      expect(parts).toEqual(
-        whole.map((record) => ({
-          ...Object.fromEntries(Object.keys(parts[0] ?? {}).map((key) => [key, record[key as keyof typeof record]])),
-          outcomes: record.outcomes.map(({ status, amountMinor, at }) => ({ status, amountMinor, at })),
-        })),
-      );
+      expect(parts).toEqual(standingsOf(whole, parts[0]));
       expect(parts[1]).toMatchObject({ subscriptionId: "subscription-1", customerId: "customer-1", attemptNumber: 1 });
       expect(await bench.ledger.ordersSentAgain()).toEqual(new Map());
       const again = { orderId: "order-3", transactionId: "transaction-30" };
