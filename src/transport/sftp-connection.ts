@@ -20,6 +20,8 @@ export interface LiveSession {
   readonly serverVersion: string;
   readonly idleTimeoutMs: DurationMs;
   readonly signal: AbortSignal | undefined;
+  /** Another SFTP channel. */
+  openChannel(): Promise<SFTPWrapper>;
 }
 
 interface Waiting {
@@ -35,6 +37,8 @@ export class SftpConnection {
   readonly canFsync: boolean;
   readonly #session: LiveSession;
   readonly #waiting = new Set<Waiting>();
+  readonly #onLost = (cause?: unknown) =>
+    this.#die({ code: "remote_unreachable", why: describeNetworkError(cause), cause });
   readonly #onAbort = () => this.#die({ code: "deadline_reached", why: "the deadline was reached" });
   #idleTimer: NodeJS.Timeout | undefined;
   /** Of those that wait, as far as the last answer told. */
@@ -52,14 +56,17 @@ export class SftpConnection {
     const extensions = (session.sftp as { _extensions?: Record<string, string> })._extensions;
     this.canFsync = extensions?.["fsync@openssh.com"] === "1";
 
-    const lost = (cause?: unknown) =>
-      this.#die({ code: "remote_unreachable", why: describeNetworkError(cause), cause });
-    for (const event of ["error", "end", "close"]) {
-      session.client.on(event, lost);
-      session.sftp.on(event, event === "error" ? lost : () => lost());
-    }
+    for (const event of ["error", "end", "close"]) session.client.on(event, this.#onLost);
+    this.#watch(session.sftp);
     session.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (session.signal?.aborted) this.#onAbort();
+  }
+
+  /** One more channel, which lives as long as the connection does. Rejects if the server refuses it; may never settle if it is silent. */
+  async openChannel(): Promise<SFTPWrapper> {
+    const sftp = await this.#session.openChannel();
+    this.#watch(sftp);
+    return sftp;
   }
 
   /**
@@ -84,6 +91,11 @@ export class SftpConnection {
         this.#die({ code: "remote_unreachable", why: describeNetworkError(error), cause: error });
       });
     });
+  }
+
+  #watch(sftp: SFTPWrapper): void {
+    sftp.on("error", this.#onLost);
+    for (const event of ["end", "close"]) sftp.on(event, () => this.#onLost());
   }
 
   /** Requests that are made in the same turn go out in one piece: a system call for each costs more than what is in it. */

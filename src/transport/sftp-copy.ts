@@ -2,6 +2,7 @@
  * Moving bytes: many requests of 31 KiB in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
  * report success on a full disk and resolve before the bytes are there; not `fastPut`, whose failures leave holes.
  */
+import type { SFTPWrapper } from "ssh2";
 import type { SftpConnection } from "./sftp-connection.ts";
 import type { Action } from "./sftp-errors.ts";
 
@@ -18,7 +19,7 @@ const REQUEST_BYTES = 31 * 1024;
  */
 export async function sendBlocks(
   connection: SftpConnection,
-  handle: Buffer,
+  { sftp, handle }: { readonly sftp: SFTPWrapper; readonly handle: Buffer },
   blocks: AsyncIterable<Buffer>,
   { requests, action }: { readonly requests: RequestsInOrder; readonly action: Action },
   onAcknowledged?: (bytes: number) => void,
@@ -30,9 +31,7 @@ export async function sendBlocks(
       const length = Math.min(REQUEST_BYTES, block.length - offset);
       const at = position;
       await requests.send(async () => {
-        await connection.ask<unknown>(action, (answer) =>
-          connection.sftp.write(handle, block, offset, length, at, answer),
-        );
+        await connection.ask<unknown>(action, (answer) => sftp.write(handle, block, offset, length, at, answer));
         acknowledged += length;
         onAcknowledged?.(acknowledged);
       });

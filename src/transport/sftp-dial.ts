@@ -3,7 +3,7 @@
  * socket, because ssh2's `destroy()` does nothing to a socket that it has begun to end.
  */
 import { connect as connectSocket, type Socket } from "node:net";
-import type { AnyAuthMethod, SFTPWrapper } from "ssh2";
+import type { AnyAuthMethod, Client, SFTPWrapper } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
 import { type DurationMs, SECOND_MS } from "../domain/instant.ts";
 import { type HostKey, type HostKeyAlgorithm, readHostKey } from "./host-key.ts";
@@ -151,6 +151,15 @@ class Attempt {
       serverVersion: this.#serverVersion,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       signal: this.#options.signal,
+      openChannel: () => this.#openChannel(),
+    });
+  }
+
+  #openChannel(): Promise<SFTPWrapper> {
+    // Its types leave out the ssh2 client that ssh2-sftp-client wraps; it knows one channel only.
+    const { client } = this.#client as unknown as { readonly client: Client };
+    return new Promise((resolve, reject) => {
+      client.sftp((error, sftp) => (error ? reject(error) : resolve(sftp)));
     });
   }
 

@@ -5,8 +5,9 @@ import type { FileEntryWithStats, Stats } from "ssh2";
 import { SECOND_MS } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { readLocalFile, writeLocalFile } from "./local-file.ts";
+import { type Channel, type ChannelLimit, SftpChannels } from "./sftp-channels.ts";
 import type { SftpConnection } from "./sftp-connection.ts";
-import { RequestsInOrder, RequestWindow, readChunks, sendBlocks } from "./sftp-copy.ts";
+import { RequestsInOrder, readChunks, sendBlocks } from "./sftp-copy.ts";
 import { type Action, folderMissing, problemOfStatus, STATUS, StatusError } from "./sftp-errors.ts";
 import type {
   RemoteAbout,
@@ -25,7 +26,11 @@ const FILE_TYPE_BITS = 0o170000;
 const REGULAR_FILE = 0o100000;
 const FOLDER = 0o040000;
 
-export async function openSftpDrop(connection: SftpConnection, concurrency: number): Promise<RemoteDrop> {
+/** `concurrency` is of requests in flight, on each channel. */
+export async function openSftpDrop(
+  connection: SftpConnection,
+  { concurrency, limit }: { readonly concurrency: number; readonly limit: ChannelLimit },
+): Promise<RemoteDrop> {
   const loginFolder = await connection
     .ask<string>(looking("find the login folder"), (answer) => connection.sftp.realpath(".", answer))
     .catch((error) => {
@@ -33,7 +38,8 @@ export async function openSftpDrop(connection: SftpConnection, concurrency: numb
       if (error instanceof StatusError) return ".";
       throw error;
     });
-  return new SftpDrop(connection, concurrency, {
+  const channels = new SftpChannels(connection.sftp, () => connection.openChannel(), limit, concurrency);
+  return new SftpDrop(connection, channels, concurrency, {
     address: connection.address,
     hostKeyFingerprint: connection.hostKey.fingerprint,
     serverVersion: connection.serverVersion,
@@ -46,12 +52,12 @@ class SftpDrop implements RemoteDrop {
   readonly about: RemoteAbout;
   readonly #connection: SftpConnection;
   readonly #concurrency: number;
-  readonly #window: RequestWindow;
+  readonly #channels: SftpChannels;
 
-  constructor(connection: SftpConnection, concurrency: number, about: RemoteAbout) {
+  constructor(connection: SftpConnection, channels: SftpChannels, concurrency: number, about: RemoteAbout) {
     this.#connection = connection;
+    this.#channels = channels;
     this.#concurrency = concurrency;
-    this.#window = new RequestWindow(concurrency);
     this.about = about;
   }
 
@@ -88,15 +94,16 @@ class SftpDrop implements RemoteDrop {
     const hint =
       "Part of it may lie there. The server may be full or over a quota: ask the provider. If it takes sequential writes " +
       "only, set concurrency: 1.";
+    const channel = this.#channels.take();
     const sizeBytes = await this.#run(
       action,
       posix.dirname(remotePath),
       async () => {
-        const handle = await this.#create(remotePath, action);
-        return this.#fill(handle, hashing(readLocalFile(localPath), hash), action, options);
+        const handle = await this.#create(channel, remotePath, action);
+        return this.#fill(channel, handle, hashing(readLocalFile(localPath), hash), action, options);
       },
       hint,
-    );
+    ).finally(() => this.#channels.leave(channel));
     await this.#checkSize(remotePath, sizeBytes, action, options.mayBeTakenAtOnce === true);
     return { sizeBytes, sha256: hash.digest("hex") };
   }
@@ -124,7 +131,7 @@ class SftpDrop implements RemoteDrop {
   async createEmpty(path: string): Promise<void> {
     const action = changing(`create ${path}`);
     await this.#run(action, posix.dirname(path), async () => {
-      const handle = await this.#create(path, action);
+      const handle = await this.#create(this.#connection, path, action);
       await this.#closing(handle, action, async () => {});
     });
   }
@@ -161,9 +168,9 @@ class SftpDrop implements RemoteDrop {
   }
 
   /** Exclusive, and without a mode: several servers refuse to be told one. */
-  async #create(path: string, action: Action): Promise<Buffer> {
+  async #create({ sftp }: Pick<Channel, "sftp">, path: string, action: Action): Promise<Buffer> {
     try {
-      return await this.#connection.ask<Buffer>(action, (answer) => this.#connection.sftp.open(path, "wx", answer));
+      return await this.#connection.ask<Buffer>(action, (answer) => sftp.open(path, "wx", answer));
     } catch (error) {
       if (!(error instanceof StatusError) || !MAYBE_EXISTS.includes(error.status)) throw error;
       const hint = "A file of that name may be there already: look before trying again. Nothing was written to it.";
@@ -176,18 +183,19 @@ class SftpDrop implements RemoteDrop {
    * answered well before this resolves. With `concurrency: 1` each waits for the answer to the one before it.
    */
   async #fill(
+    { sftp, window }: Channel,
     handle: Buffer,
     blocks: AsyncIterable<Buffer>,
     action: Action,
     { onCreated, onProgress }: UploadOptions,
   ): Promise<number> {
-    const { sftp, canFsync } = this.#connection;
+    const { canFsync } = this.#connection;
     const ask = (send: (answer: (error?: Error | null) => void) => void) => this.#connection.ask<void>(action, send);
-    const requests = new RequestsInOrder(this.#window);
+    const requests = new RequestsInOrder(window);
     let sizeBytes = 0;
     try {
       await onCreated?.();
-      sizeBytes = await sendBlocks(this.#connection, handle, blocks, { requests, action }, onProgress);
+      sizeBytes = await sendBlocks(this.#connection, { sftp, handle }, blocks, { requests, action }, onProgress);
       if (canFsync) {
         await requests.send(() => ask((answer) => sftp.ext_openssh_fsync(handle, answer)).catch(unsupported));
       }

@@ -11,7 +11,10 @@ export interface SftpSettings {
   readonly connectTimeoutMs?: DurationMs;
   /** A connection on which requests wait and nothing is answered for so long is given up. Default 60 s. */
   readonly idleTimeoutMs?: DurationMs;
-  /** Requests of 31 KiB in flight. 1 for servers that take sequential writes only. Default 64. */
+  /**
+   * Requests of 31 KiB in flight. 1 for servers that take sequential writes only. Default 64; with fewer, everything goes over
+   * one channel, else files at once go over up to four, with so many requests on each.
+   */
   readonly concurrency?: number;
 }
 

@@ -13,6 +13,7 @@ import {
   hostKeyRefused,
   loadHostKeyPolicy,
 } from "./host-key.ts";
+import { type ChannelLimit, channelLimit } from "./sftp-channels.ts";
 import type { SftpConnection } from "./sftp-connection.ts";
 import { addressOf, DialFailure, type DialOptions, dial } from "./sftp-dial.ts";
 import { openSftpDrop } from "./sftp-drop.ts";
@@ -32,10 +33,17 @@ const WAITS_MS: readonly DurationMs[] = [500, 2_000];
 
 /** Connects anew for each `connect`; nothing is read or opened before. */
 export function createSftpTransport(settings: SftpSettings): Transport {
-  return { connect: (signal) => connect(settings, signal) };
+  const limit = channelLimit(concurrencyOf(settings));
+  return { connect: (signal) => connect(settings, limit, signal) };
 }
 
-async function connect(settings: SftpSettings, signal: AbortSignal | undefined): Promise<RemoteDrop> {
+const concurrencyOf = ({ concurrency = DEFAULT_CONCURRENCY }: SftpSettings) => Math.max(1, concurrency);
+
+async function connect(
+  settings: SftpSettings,
+  limit: ChannelLimit,
+  signal: AbortSignal | undefined,
+): Promise<RemoteDrop> {
   const policy = await loadHostKeyPolicy(settings);
   const login = await prepareLogin(settings);
   const begun = performance.now();
@@ -43,7 +51,7 @@ async function connect(settings: SftpSettings, signal: AbortSignal | undefined):
     const remainingMs = ALL_TRIES_MS - (performance.now() - begun);
     const timeoutMs = Math.min(settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS, remainingMs);
     try {
-      return await connectOnce(settings, policy, login, timeoutMs, signal);
+      return await connectOnce(settings, { policy, login, limit }, timeoutMs, signal);
     } catch (error) {
       if (!(error instanceof DialFailure)) throw error;
       const waitMs = WAITS_MS[tries - 1];
@@ -59,8 +67,7 @@ async function connect(settings: SftpSettings, signal: AbortSignal | undefined):
 
 async function connectOnce(
   settings: SftpSettings,
-  policy: HostKeyPolicy,
-  login: Login,
+  { policy, login, limit }: { readonly policy: HostKeyPolicy; readonly login: Login; readonly limit: ChannelLimit },
   timeoutMs: DurationMs,
   signal: AbortSignal | undefined,
 ): Promise<RemoteDrop> {
@@ -74,7 +81,7 @@ async function connectOnce(
   // The idle limit is too long here: a session that does not answer its first request was never there.
   const timer = setTimeout(() => connection.cut("timed out"), Math.max(1, deadline - performance.now()));
   try {
-    return await openSftpDrop(connection, Math.max(1, settings.concurrency ?? DEFAULT_CONCURRENCY));
+    return await openSftpDrop(connection, { concurrency: concurrencyOf(settings), limit });
   } catch (error) {
     await connection.close();
     throw error;

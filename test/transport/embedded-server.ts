@@ -44,6 +44,12 @@ export interface EmbeddedManners {
   readonly listsAlso?: readonly string[];
   /** Told of a file that was renamed, or read to its end, before the answer is sent. */
   readonly onDone?: (done: "renamed" | "read", path: string) => void;
+  /** It refuses further sessions on a connection. */
+  readonly mostSessions?: number;
+  /** Instead of refusing one more, it ends the connection. */
+  readonly hangsUpAtOneMore?: boolean;
+  /** Told of each session, and how to end its channel alone. */
+  readonly onSession?: (nth: number, end: () => void) => void;
   /**
    * A status to answer with instead, no answer and no act, or an act without an answer. Asked before the act, with the
    * how-manyth of its kind in its session it is.
@@ -56,6 +62,9 @@ export interface EmbeddedServer {
   readonly files: Map<string, Buffer>;
   /** How users tried to log in, in order. */
   readonly logins: string[];
+  /** How many files were opened in each session there was, in the order in which sessions began. */
+  readonly opensBySession: number[];
+  readonly refusedSessions: number;
   /** How long each connection that has ended was open. */
   readonly connectionsMs: number[];
   stop(): Promise<void>;
@@ -65,11 +74,29 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
   const files = new Map<string, Buffer>();
   const logins: string[] = [];
   const connectionsMs: number[] = [];
+  const opensBySession: number[] = [];
+  let refusedSessions = 0;
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection: Connection) => {
     connection.on("error", () => {});
     connection.on("authentication", (context) => authenticate(context, manners, logins));
-    connection.on("session", (accept) => {
-      accept().on("sftp", (acceptSftp) => new Session(acceptSftp(), files, manners));
+    let sessions = 0;
+    connection.on("session", (accept, reject) => {
+      sessions += 1;
+      if (sessions > (manners.mostSessions ?? Number.POSITIVE_INFINITY)) {
+        refusedSessions += 1;
+        if (manners.hangsUpAtOneMore) connection.end();
+        else reject();
+        return;
+      }
+      accept().on("sftp", (acceptSftp) => {
+        const sftp = acceptSftp();
+        const session = opensBySession.push(0) - 1;
+        manners.onSession?.(opensBySession.length, () => sftp.end());
+        const onOpen = () => {
+          opensBySession[session] = (opensBySession[session] ?? 0) + 1;
+        };
+        new Session(sftp, files, manners, onOpen);
+      });
     });
   });
   const sockets = new Set<Socket>();
@@ -90,6 +117,10 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
     files,
     logins,
     connectionsMs,
+    opensBySession,
+    get refusedSessions() {
+      return refusedSessions;
+    },
     stop: () =>
       new Promise((resolve) => {
         listener.close(() => resolve());
@@ -120,7 +151,7 @@ class Session {
   readonly #lost = new Set<number>();
   #freeAt = 0;
 
-  constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners) {
+  constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners, onOpen: () => void) {
     this.#sftp = sftp;
     this.#loseAnswers();
     this.#files = files;
@@ -128,7 +159,10 @@ class Session {
     sftp.on("error", () => {});
     this.#on("REALPATH", "realpath", (id) => sftp.name(id, [{ filename: "/", longname: "/", attrs: attributes() }]));
     this.#on("STAT", "stat", (id, path: string) => this.#stat(id, path));
-    this.#on("OPEN", "open", (id, path: string, flags: number) => this.#open(id, path, flags));
+    this.#on("OPEN", "open", (id, path: string, flags: number) => {
+      onOpen();
+      this.#open(id, path, flags);
+    });
     this.#on("READ", "read", (id, handle: Buffer, at: number, length: number) => this.#read(id, handle, at, length));
     this.#on("WRITE", "write", (id, handle: Buffer, at: number, data: Buffer) => this.#write(id, handle, at, data));
     this.#on("CLOSE", "close", (id) => sftp.status(id, STATUS_CODE.OK));
