@@ -4,6 +4,7 @@
  * it. Bytes come here only from whoever has judged them (intake) or proved them (by their hash): nothing is checked.
  */
 import { COLUMNS, type ColumnName } from "./columns.ts";
+import { HOUR_MS, type Instant, MINUTE_MS, SECOND_MS } from "./instant.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -54,12 +55,19 @@ export class CanonicalRows {
   }
 }
 
+/** Of `yyyy-MM-dd`. */
+const DATE_BYTES = 10;
+/** Dates of somebody else's choosing must not fill the memory. */
+const MOST_DAYS = 4096;
+
 /** A place in one row at a time. Made once and moved: a million objects would cost more than reading the rows. */
 export class CanonicalCells {
   bytes: Buffer = Buffer.alloc(0);
   /** Of each cell's own bytes, quotes around it excluded; an inner quote is still doubled. */
   readonly starts = new Int32Array(COLUMNS.length);
   readonly ends = new Int32Array(COLUMNS.length);
+  /** By their digits, as one number: the instants of a night fall on a few. */
+  readonly #days = new Map<number, Instant>();
 
   moveTo(rows: CanonicalRows, row: number): void {
     const { bytes } = rows;
@@ -89,6 +97,32 @@ export class CanonicalCells {
       if (byte !== DOT) amount = amount * 10 + byte - ZERO;
     }
     return amount;
+  }
+
+  /** Of a cell that is one: canonical form writes it as formatInstant does. */
+  instant(column: number): Instant {
+    const start = this.starts[column] as number;
+    const time =
+      this.#digits(start + 11, 2) * HOUR_MS +
+      this.#digits(start + 14, 2) * MINUTE_MS +
+      this.#digits(start + 17, 2) * SECOND_MS;
+    const millis = this.bytes[start + 19] === DOT ? this.#digits(start + 20, 3) : 0;
+    return this.#day(start) + time + millis;
+  }
+
+  #day(start: number): Instant {
+    const digits = this.#digits(start, 4) * 10_000 + this.#digits(start + 5, 2) * 100 + this.#digits(start + 8, 2);
+    const known = this.#days.get(digits);
+    if (known !== undefined) return known;
+    const day = Date.parse(this.bytes.toString("latin1", start, start + DATE_BYTES));
+    if (this.#days.size < MOST_DAYS) this.#days.set(digits, day);
+    return day;
+  }
+
+  #digits(start: number, count: number): number {
+    let value = 0;
+    for (let at = start; at < start + count; at++) value = value * 10 + (this.bytes[at] as number) - ZERO;
+    return value;
   }
 
   currency(): string {

@@ -28,8 +28,9 @@ export interface Ledger extends LockKeeper, RunBook, ExportBook, BatchBook, Resu
   /**
    * All or nothing. A call inside another joins it. Reads inside see what was written inside; calls from elsewhere in the
    * process wait until it ends, so never await the network in it. Whatever failed inside fails it, even if caught there.
+   * `keeps` may say of the result that nothing of it is to stay; not inside another.
    */
-  transaction<T>(work: () => Promise<T>): Promise<T>;
+  transaction<T>(work: () => Promise<T>, keeps?: (result: T) => boolean): Promise<T>;
   /** The store's own check of itself, for `verify`: what it finds wrong, in its words; empty when it is whole. */
   checkIntegrity(): Promise<string[]>;
   /** Path and schema version, for `doctor` and `status`. */
@@ -75,7 +76,12 @@ export interface ExportBook {
   findExportById(exportId: number): Promise<ExportRecord | undefined>;
   /** Every export taken, oldest first. */
   exports(): Promise<ExportRecord[]>;
-  recordExport(taken: NewExport): Promise<number>;
+  /**
+   * Of an export that is being read: batches may be planned for it and rows be claimed. What only its end tells follows by `endExport` in the
+   * same transaction, which fails without it. Until then lookups find nothing of this export. One at a time.
+   */
+  beginExport(begun: NewExport): Promise<number>;
+  endExport(exportId: number, read: ReadExport): Promise<void>;
   /** A batch in state `planned`, with no rows yet. */
   planBatch(batch: Stamp & { readonly exportId: number }): Promise<number>;
   /**
@@ -96,24 +102,27 @@ export interface ExportBook {
 }
 
 export interface NewExport extends Stamp {
-  readonly sha256: string;
   /** Bare file name as it was given. */
   readonly name: string;
-  readonly rows: number;
-  readonly accepted: number;
-  readonly skipped: number;
-  readonly rejected: number;
   /** How many calendar days old a decline of it may be: the policy's, or what a person allowed with a reason. */
   readonly maxAgeDays: number;
   /** Of the canonical accepted rows, relative to the merchant's data folder. */
   readonly archivePath: string;
-  /** What those rows are, to the byte. Undefined: it was taken before this was recorded. */
-  readonly archived?: { readonly sizeBytes: number; readonly sha256: string } | undefined;
   /** Why it was sent although late; empty otherwise. */
   readonly reason: string;
 }
 
-export interface ExportRecord extends NewExport {
+export interface ReadExport {
+  readonly sha256: string;
+  readonly rows: number;
+  readonly accepted: number;
+  readonly skipped: number;
+  readonly rejected: number;
+  /** What the archived rows are, to the byte. Undefined: it was taken before this was recorded. */
+  readonly archived?: { readonly sizeBytes: number; readonly sha256: string } | undefined;
+}
+
+export interface ExportRecord extends NewExport, ReadExport {
   readonly exportId: number;
 }
 

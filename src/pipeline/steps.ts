@@ -12,12 +12,12 @@ export const STEPS = [
   "submit.done",
 
   "export.begun",
-  "export.screened",
-  "export.archived",
-  /** This and the next two lie inside the transaction that claims the export. */
-  "export.recorded",
+  /** This and the next four lie inside the transaction that claims the export. */
   "export.batch_planned",
   "export.batch_claimed",
+  "export.screened",
+  "export.archived",
+  "export.recorded",
   "export.claimed",
 
   "archive.synced",

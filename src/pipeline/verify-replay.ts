@@ -195,7 +195,8 @@ class Replay {
 
   async #take(taken: ExportRecord): Promise<void> {
     this.#rows.set(taken.exportId, new PageReader(readArchived(this.#context, taken.archivePath)));
-    const made = await this.#replica.recordExport(taken);
+    const made = await this.#replica.beginExport(taken);
+    await this.#replica.endExport(made, taken);
     if (made !== taken.exportId) throw new ReplayFailure(`export ${made} is missing in the ledger, or has no batch`);
   }
 

@@ -4,7 +4,6 @@
  */
 import { CanonicalCells, type CanonicalRows, canonicalIndex } from "../domain/canonical-rows.ts";
 import { findColumn } from "../domain/columns.ts";
-import { parseInstant } from "../domain/instant.ts";
 import { type MoneyTotal, MoneyTotals } from "../domain/money.ts";
 import type { BatchColumn, Profile } from "./profile.ts";
 
@@ -97,8 +96,7 @@ export class BatchWriter implements BatchBytes {
     }
     if (as === "major_units" || as === "minor_units") throw new Error(`${name} is no amount`);
     // Without a form of its own an instant is written as its number.
-    if (kind === "instant" && as !== "instant")
-      return () => this.#text(String(parseInstant(this.#cells.ascii(column))));
+    if (kind === "instant" && as !== "instant") return () => this.#text(String(this.#cells.instant(column)));
     return () => this.#cell(column);
   }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach } from "vitest";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { attemptPromises } from "./ledger/attempts.ts";
 import { batchPromises } from "./ledger/batches.ts";
+import { begunExportPromises } from "./ledger/begun-exports.ts";
 import { bookPromises } from "./ledger/books.ts";
 import { breakPromises } from "./ledger/breaks.ts";
 import { lockPromises } from "./ledger/lock.ts";
@@ -49,6 +50,7 @@ export function ledgerSuite(makePlace: () => Promise<LedgerPlace>): void {
 
   bookPromises(bench);
   batchPromises(bench);
+  begunExportPromises(bench);
   attemptPromises(bench);
   breakPromises(bench);
   projectionPromises(bench);

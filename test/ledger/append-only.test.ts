@@ -12,6 +12,7 @@ import {
   deliverBatch,
   failBatch,
   planBatch,
+  recordExport,
   STAMP,
   sampleAttempt,
   sampleBreak,
@@ -40,7 +41,7 @@ beforeAll(async () => {
   await ledger.mintName(next, String, STAMP);
   await deliverBatch(ledger, next);
   await archiveBatch(ledger, await planBatch(ledger));
-  await ledger.recordExport(sampleExport({ archived: { sizeBytes: 1, sha256: "d" } }));
+  await recordExport(ledger, sampleExport({ archived: { sizeBytes: 1, sha256: "d" } }));
   await ledger.recordCollection({ ...STAMP, found: 1, collected: 1 });
   const file = { ...STAMP, name: "r", sizeBytes: 1, modifiedAt: 1, sha256: "c", archivePath: "a" };
   const resultFileId = await ledger.recordResultFile({ ...file, state: "collected", source: "file" });
@@ -73,6 +74,19 @@ describe.each(facts)("a fact in %s", (table) => {
     expect(() => db.exec(`INSERT OR REPLACE INTO ${table} SELECT * FROM ${table}`)).toThrow("is never deleted");
     expect(count()).toBe(before);
   });
+});
+
+test("an export that is being read is filled in once, and never emptied again", () => {
+  const copy = new Sqlite(":memory:");
+  migrate(copy, 0);
+  copy.exec(`INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at, recorded_at)
+    VALUES ('', 'a.csv', 0, 0, 0, 0, 'archive/a.csv', 1, '', 1, 1)`);
+  const fill = (hash: string) =>
+    copy.exec(`UPDATE export SET sha256 = '${hash}' WHERE export_id = (SELECT max(export_id) FROM export)`);
+  expect(() => fill("")).toThrow("is never changed");
+  fill("abc");
+  expect(() => fill("abc")).toThrow("is never changed");
+  expect(() => fill("")).toThrow("is never changed");
 });
 
 test("the counter of names only grows", () => {

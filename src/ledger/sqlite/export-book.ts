@@ -1,26 +1,31 @@
 /** Exports taken, and the rebills claimed from them. */
 import { foldState } from "../../domain/outcome.ts";
 import type { RebillIdentity } from "../../domain/rebill.ts";
-import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, Stamp } from "../ledger.ts";
+import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, ReadExport, Stamp } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
+import { AttemptWriter } from "./attempt-writer.ts";
 import { hashesOf, KeyTable, ofKeys } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
-import type { Session } from "./session.ts";
+import type { Held, Session } from "./session.ts";
 
-/** A call into SQLite costs nearly as much as the row it writes. */
-const ROWS_AT_ONCE = 50;
+/** Greater than the id of any attempt. */
+const ANY_ID = Number.MAX_SAFE_INTEGER;
 
-export class SqliteExportBook implements ExportBook {
+export class SqliteExportBook implements ExportBook, Held {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #writer: AttemptWriter;
   readonly #transactions: KeyTable;
   readonly #subscriptions: KeyTable;
+  /** The export that is being read, and the id that its first attempt gets. */
+  #begun: { readonly exportId: number; readonly firstAttemptId: number } | undefined;
 
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
     this.#statements = prepare(session);
+    this.#writer = new AttemptWriter(session.db);
     this.#transactions = new KeyTable(session, "transaction_key", (one, other) => this.#refuseTwins(one, other));
     this.#subscriptions = new KeyTable(session, "subscription_key");
   }
@@ -43,12 +48,35 @@ export class SqliteExportBook implements ExportBook {
     return this.#session.read(() => this.#statements.exports.all().map(toExport));
   }
 
-  recordExport(taken: NewExport): Promise<number> {
+  beginExport(begun: NewExport): Promise<number> {
     return this.#session.write(() => {
-      const exportId = Number(this.#statements.insertExport.run(taken).lastInsertRowid);
-      if (taken.archived) this.#statements.insertArchived.run({ ...taken.archived, exportId });
+      if (this.#begun) throw new Error(`export ${this.#begun.exportId} is still being read`);
+      // What this transaction claimed before is not of this export.
+      this.#transactions.flush();
+      this.#subscriptions.flush();
+      const firstAttemptId = (this.#statements.lastAttempt.get() ?? 0) + 1;
+      const exportId = Number(this.#statements.insertBegun.run(begun).lastInsertRowid);
+      this.#begun = { exportId, firstAttemptId };
+      this.#session.hold(this);
       return exportId;
     });
+  }
+
+  endExport(exportId: number, { archived, ...read }: ReadExport): Promise<void> {
+    return this.#session.write(() => {
+      if (this.#begun?.exportId !== exportId) throw new Error(`export ${exportId} is not being read`);
+      this.#statements.fillBegun.run({ ...read, exportId });
+      if (archived) this.#statements.insertArchived.run({ ...archived, exportId });
+      this.#begun = undefined;
+    });
+  }
+
+  flush(): void {
+    if (this.#begun) throw new Error(`export ${this.#begun.exportId} was begun and never ended`);
+  }
+
+  drop(): void {
+    this.#begun = undefined;
   }
 
   planBatch({ exportId, at, recordedAt }: Stamp & { readonly exportId: number }): Promise<number> {
@@ -64,15 +92,7 @@ export class SqliteExportBook implements ExportBook {
       this.#mustBePlanned(batchId);
       const exportId = this.#statements.exportOfBatch.get(batchId) ?? 0;
       this.#refuseClaimed(attempts);
-      const orderIds = JSON.stringify(attempts.map(({ rebill }) => rebill.orderId));
-      const lastNumbers = new Map(this.#statements.lastAttemptNumbers.all(orderIds));
-      const values = attempts.map((attempt) => {
-        const { orderId } = attempt.rebill;
-        const attemptNumber = (lastNumbers.get(orderId) ?? 0) + 1;
-        lastNumbers.set(orderId, attemptNumber);
-        return valuesOf(batchId, exportId, attemptNumber, attempt);
-      });
-      const firstId = this.#insert(values);
+      const firstId = this.#writer.append(exportId, batchId, attempts);
       for (const [at, { rebill }] of attempts.entries()) {
         this.#transactions.add(rebill.transactionId, firstId + at);
         if (rebill.subscriptionId !== "") this.#subscriptions.add(rebill.subscriptionId, firstId + at);
@@ -99,9 +119,13 @@ export class SqliteExportBook implements ExportBook {
 
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
     return this.#session.read(() => {
-      const byOrder = this.#statements.idsByOrders.all(JSON.stringify(identities.map(({ orderId }) => orderId)));
-      this.#transactions.flush();
-      const byTransaction = this.#idsByTransactions(identities.map(({ transactionId }) => transactionId));
+      const before = this.#flushKeys(this.#transactions);
+      const orderIds = JSON.stringify(identities.map(({ orderId }) => orderId));
+      const byOrder = this.#statements.idsByOrders.all(orderIds, before);
+      const byTransaction = this.#idsByTransactions(
+        identities.map(({ transactionId }) => transactionId),
+        before,
+      );
       return this.#attempts.byIds([...new Set([...byOrder, ...byTransaction])]);
     });
   }
@@ -110,15 +134,25 @@ export class SqliteExportBook implements ExportBook {
     subscriptionIds: readonly string[],
   ): Promise<{ subscriptionId: string; orderId: string }[]> {
     return this.#session.read(() => {
-      this.#subscriptions.flush();
+      const before = this.#flushKeys(this.#subscriptions);
       const wanted = [...new Set(subscriptionIds)];
-      const ids = this.#statements.idsBySubscriptions.all(hashesOf(wanted), JSON.stringify(wanted));
+      const ids = this.#statements.idsBySubscriptions.all(hashesOf(wanted), JSON.stringify(wanted), before);
       return this.#attempts
         .byIds(ids)
         .filter((attempt) => attempt.batchState !== "failed" || attempt.outcomes.length > 0)
         .filter((attempt) => foldState(attempt.outcomes.map((outcome) => outcome.status)) === "pending")
         .map(({ subscriptionId, orderId }) => ({ subscriptionId, orderId }));
     });
+  }
+
+  /**
+   * For a lookup: below which id it finds attempts. While an export is read all keys that are held are its own, and stay held: put in with
+   * each page they would be put in at random places.
+   */
+  #flushKeys(keys: KeyTable): number {
+    if (this.#begun) return this.#begun.firstAttemptId;
+    keys.flush();
+    return ANY_ID;
   }
 
   #mustBePlanned(batchId: number): void {
@@ -129,7 +163,10 @@ export class SqliteExportBook implements ExportBook {
   /** The last line of "exactly once": a transaction that is in another batch is never claimed, whatever the caller thinks. */
   #refuseClaimed(attempts: readonly NewAttempt[]): void {
     const transactionIds = attempts.map(({ rebill }) => rebill.transactionId);
-    for (const earlier of this.#idsByTransactions(transactionIds)) this.#refuseIfClaimed(earlier);
+    // None of a first export is: its own are told apart when they are put in.
+    if (!this.#transactions.isEmpty()) {
+      for (const earlier of this.#idsByTransactions(transactionIds, ANY_ID)) this.#refuseIfClaimed(earlier);
+    }
     const seen = new Set<string>();
     for (const id of transactionIds) {
       if (seen.has(id)) throw new Error(`transaction ${id} is claimed twice at once`);
@@ -149,48 +186,9 @@ export class SqliteExportBook implements ExportBook {
     throw new Error(`transaction ${this.#statements.transactionOf.get(attemptId)} is already in batch ${claimedBy}`);
   }
 
-  #idsByTransactions(transactionIds: readonly string[]): number[] {
-    return this.#statements.idsByTransactions.all(hashesOf(transactionIds), JSON.stringify(transactionIds));
+  #idsByTransactions(transactionIds: readonly string[], before: number): number[] {
+    return this.#statements.idsByTransactions.all(hashesOf(transactionIds), JSON.stringify(transactionIds), before);
   }
-
-  /** Returns the first one's id; the others follow it. */
-  #insert(rows: readonly (readonly (string | number)[])[]): number {
-    const { insertOne, insertMany } = this.#statements;
-    let lastId: number | bigint = 0;
-    for (let start = 0; start < rows.length; ) {
-      const some =
-        rows.length - start < ROWS_AT_ONCE ? rows.slice(start, start + 1) : rows.slice(start, start + ROWS_AT_ONCE);
-      lastId = (some.length === 1 ? insertOne : insertMany).run(some.flat()).lastInsertRowid;
-      start += some.length;
-    }
-    return Number(lastId) - rows.length + 1;
-  }
-}
-
-function valuesOf(
-  batchId: number,
-  exportId: number,
-  attemptNumber: number,
-  { rebill, position, row, line }: NewAttempt,
-): (string | number)[] {
-  return [
-    rebill.orderId,
-    rebill.transactionId,
-    attemptNumber,
-    exportId,
-    position,
-    row,
-    line,
-    rebill.subscriptionId,
-    rebill.customerId,
-    rebill.declineCode,
-    rebill.declineCodeSource ?? "",
-    rebill.amountMinor,
-    rebill.currency,
-    rebill.declinedAt,
-    rebill.expiresAt,
-    batchId,
-  ];
 }
 
 interface ExportRow extends Omit<ExportRecord, "archived"> {
@@ -208,24 +206,22 @@ function prepare({ db }: Session) {
     archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt,
     archived.size_bytes AS archivedBytes, archived.sha256 AS archivedSha256
     FROM export LEFT JOIN export_archived AS archived USING (export_id)`;
-  const insert = (count: number) =>
-    db.prepare<[(string | number)[]]>(
-      `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
-         customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
-       VALUES ${Array.from({ length: count }, () => "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
-    );
   return lazily({
     // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
     exportBySha256: () =>
       db.prepare<[string], ExportRow>(`${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`),
     exportById: () => db.prepare<[number], ExportRow>(`${exports} WHERE export_id = ?`),
     exports: () => db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
-    insertExport: () =>
+    insertBegun: () =>
       db.prepare<[NewExport]>(
         `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
          recorded_at)
-       VALUES (@sha256, @name, @rows, @accepted, @skipped, @rejected, @archivePath, @maxAgeDays, @reason, @at,
-         @recordedAt)`,
+       VALUES ('', @name, 0, 0, 0, 0, @archivePath, @maxAgeDays, @reason, @at, @recordedAt)`,
+      ),
+    fillBegun: () =>
+      db.prepare<[Omit<ReadExport, "archived"> & { exportId: number }]>(
+        `UPDATE export SET sha256 = @sha256, rows = @rows, accepted = @accepted, skipped = @skipped, rejected = @rejected
+         WHERE export_id = @exportId`,
       ),
     insertArchived: () =>
       db.prepare<[{ exportId: number; sizeBytes: number; sha256: string }]>(
@@ -238,18 +234,10 @@ function prepare({ db }: Session) {
        VALUES (?, 'planned', '', 0, '', ?, ?)`,
       ),
     exportOfBatch: () => db.prepare<[number], number>("SELECT export_id FROM batch WHERE batch_id = ?").pluck(),
-    lastAttemptNumbers: () =>
-      db
-        .prepare<[string], [orderId: string, attemptNumber: number]>(
-          `SELECT order_id, max(attempt_number) FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))
-         GROUP BY order_id`,
-        )
-        .raw(),
+    lastAttempt: () => db.prepare<[], number>("SELECT max(attempt_id) FROM attempt").pluck(),
     anyAttempt: () => db.prepare<[], number>("SELECT 1 FROM attempt LIMIT 1").pluck(),
     transactionOf: () =>
       db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
-    insertOne: () => insert(1),
-    insertMany: () => insert(ROWS_AT_ONCE),
     insertReclaim: () =>
       db.prepare<[number, number, number]>(
         `INSERT INTO reclaim (attempt_id, nth, batch_id)
@@ -258,21 +246,23 @@ function prepare({ db }: Session) {
     // One statement for a page of ids: a call for each would cost more than its look.
     idsByOrders: () =>
       db
-        .prepare<[string], number>("SELECT attempt_id FROM attempt WHERE order_id IN (SELECT value FROM json_each(?))")
+        .prepare<[orderIds: string, before: number], number>(
+          "SELECT attempt_id FROM attempt WHERE order_id IN (SELECT value FROM json_each(?)) AND attempt_id < ?",
+        )
         .pluck(),
     idsByTransactions: () =>
       db
-        .prepare<[hashes: string, ids: string], number>(
+        .prepare<[hashes: string, ids: string, before: number], number>(
           `SELECT attempt_id FROM ${ofKeys("transaction_key")} CROSS JOIN attempt USING (attempt_id)
-           WHERE transaction_id IN (SELECT value FROM json_each(?))`,
+           WHERE transaction_id IN (SELECT value FROM json_each(?)) AND attempt_id < ?`,
         )
         .pluck(),
     // Only those without a final word: the rest of a long history is not loaded. `foldState` decides.
     idsBySubscriptions: () =>
       db
-        .prepare<[hashes: string, ids: string], number>(
+        .prepare<[hashes: string, ids: string, before: number], number>(
           `SELECT attempt_id FROM ${ofKeys("subscription_key")} CROSS JOIN attempt USING (attempt_id)
-           WHERE subscription_id IN (SELECT value FROM json_each(?))
+           WHERE subscription_id IN (SELECT value FROM json_each(?)) AND attempt_id < ?
              AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id AND status <> 'pending')`,
         )
         .pluck(),

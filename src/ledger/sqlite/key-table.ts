@@ -11,14 +11,15 @@ import type { Held, Session } from "./session.ts";
 export type KeyTableName = "transaction_key" | "subscription_key" | "learned_key";
 
 /**
- * Four megabytes of numbers; an ordinal below it takes so many bits. Each time they go in, they pass through the whole table: fewer
+ * Sixteen megabytes of numbers; an ordinal below it takes so many bits. Each time they go in, they pass through the whole table: fewer
  * would touch every page of a large one for a handful of rows.
  */
-const ORDINAL_BITS = 18;
+const ORDINAL_BITS = 20;
 const MOST_HELD = 2 ** ORDINAL_BITS;
 /** Of the 52 bits of a number the lowest are left out of the sort: a double holds 53 in all. */
 const UNSORTED = 2 ** (52 + ORDINAL_BITS - 53);
 const PAIRS_AT_ONCE = 100;
+const FIRST_HELD = 1024;
 
 /** For the FROM of a select: attempts whose key may be one of those that a JSON array of numbers stands for. */
 export const ofKeys = (table: KeyTableName): string =>
@@ -32,8 +33,9 @@ export class KeyTable implements Held {
   readonly #statements: ReturnType<typeof prepare>;
   /** Called with two attempts whose keys have the same number, if both were held at the same time. */
   readonly #onTwins: (one: number, other: number) => void;
-  #hashes: number[] = [];
-  #attemptIds: number[] = [];
+  #hashes = new Float64Array(FIRST_HELD);
+  #attemptIds = new Float64Array(FIRST_HELD);
+  #held = 0;
 
   constructor(session: Session, table: KeyTableName, onTwins: (one: number, other: number) => void = () => {}) {
     this.#session = session;
@@ -43,20 +45,32 @@ export class KeyTable implements Held {
 
   /** Inside the caller's write. Seen by others of its transaction after `flush` only. */
   add(key: string, attemptId: number): void {
-    if (this.#hashes.length === 0) this.#session.hold(this);
-    this.#hashes.push(keyHash(key));
-    this.#attemptIds.push(attemptId);
-    if (this.#hashes.length === MOST_HELD) this.flush();
+    if (this.#held === 0) this.#session.hold(this);
+    if (this.#held === this.#hashes.length) {
+      this.#hashes = doubled(this.#hashes);
+      this.#attemptIds = doubled(this.#attemptIds);
+    }
+    this.#hashes[this.#held] = keyHash(key);
+    this.#attemptIds[this.#held] = attemptId;
+    this.#held += 1;
+    if (this.#held === MOST_HELD) this.flush();
+  }
+
+  /** Of what was put in; what is held does not count. */
+  isEmpty(): boolean {
+    return this.#statements.any.get() === undefined;
   }
 
   flush(): void {
+    if (this.#held === 0) return;
     const hashes = this.#hashes;
     const attemptIds = this.#attemptIds;
+    const order = new Float64Array(this.#held);
+    for (let ordinal = 0; ordinal < order.length; ordinal++) {
+      order[ordinal] = Math.floor((hashes[ordinal] as number) / UNSORTED) * MOST_HELD + ordinal;
+    }
+    order.sort();
     this.drop();
-    const order = Float64Array.from(
-      hashes,
-      (hash, ordinal) => Math.floor(hash / UNSORTED) * MOST_HELD + ordinal,
-    ).sort();
     let pairs: number[] = [];
     let groupFrom = 0;
     for (let at = 0; at < order.length; at++) {
@@ -78,8 +92,9 @@ export class KeyTable implements Held {
   }
 
   drop(): void {
-    this.#hashes = [];
-    this.#attemptIds = [];
+    this.#hashes = new Float64Array(FIRST_HELD);
+    this.#attemptIds = new Float64Array(FIRST_HELD);
+    this.#held = 0;
   }
 }
 
@@ -104,6 +119,12 @@ export function findMissingKeys(db: Database): string[] {
   );
 }
 
+function doubled(numbers: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(2 * numbers.length);
+  larger.set(numbers);
+  return larger;
+}
+
 function isSameGroup(one: number, other: number): boolean {
   return Math.floor(one / MOST_HELD) === Math.floor(other / MOST_HELD);
 }
@@ -114,5 +135,9 @@ function prepare({ db }: Session, table: KeyTableName) {
       `INSERT INTO ${table} (key_hash, attempt_id) VALUES ${Array.from({ length: count }, () => "(?, ?)").join(", ")}
        ON CONFLICT DO NOTHING`,
     );
-  return lazily({ insertOne: () => insert(1), insertMany: () => insert(PAIRS_AT_ONCE) });
+  return lazily({
+    insertOne: () => insert(1),
+    insertMany: () => insert(PAIRS_AT_ONCE),
+    any: () => db.prepare<[], unknown>(`SELECT 1 FROM ${table} LIMIT 1`),
+  });
 }

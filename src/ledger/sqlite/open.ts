@@ -92,7 +92,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
   return {
     about: { path: db.name, schemaVersion, host: options.host },
     checkIntegrity: () => session.read(() => [...findDamage(db), ...findMissingKeys(db)]),
-    transaction: (work) => session.transaction(work),
+    transaction: (work, keeps) => session.transaction(work, keeps),
     close: async () => {
       await lock.releaseLock();
       await session.close();
@@ -106,7 +106,8 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     findExport: (sha256) => exports.findExport(sha256),
     findExportById: (exportId) => exports.findExportById(exportId),
     exports: () => exports.exports(),
-    recordExport: (taken) => exports.recordExport(taken),
+    beginExport: (begun) => exports.beginExport(begun),
+    endExport: (exportId, read) => exports.endExport(exportId, read),
     planBatch: (batch) => exports.planBatch(batch),
     claim: (batchId, attempts) => exports.claim(batchId, attempts),
     reclaim: (batchId, attemptIds) => exports.reclaim(batchId, attemptIds),

@@ -85,10 +85,14 @@ export class Session {
     });
   }
 
-  /** All or nothing; joins the transaction it is called in. */
-  async transaction<T>(work: () => Promise<T>): Promise<T> {
+  /** All or nothing; joins the transaction it is called in. Nothing, too, if `keeps` says so of the result. */
+  async transaction<T>(work: () => Promise<T>, keeps?: (result: T) => boolean): Promise<T> {
     const outer = this.#current();
-    return outer ? this.#join(outer, work) : this.#queued(() => this.#run(work));
+    if (!outer) return this.#queued(() => this.#run(work, keeps));
+    return this.#join(outer, async () => {
+      if (keeps) throw new Error("a part of a transaction cannot be taken back");
+      return work();
+    });
   }
 
   /** For the lock's own row, which is written by whoever holds lock.db: not guarded, never inside a transaction. */
@@ -182,23 +186,31 @@ export class Session {
     }
   }
 
-  async #run<T>(work: () => Promise<T>): Promise<T> {
+  async #run<T>(work: () => Promise<T>, keeps: (result: T) => boolean = () => true): Promise<T> {
     const transaction: OpenTransaction = { isOpen: true, isChecked: false, failure: undefined };
     try {
       this.db.exec(this.#guard.isTaken ? "BEGIN IMMEDIATE" : "BEGIN");
       const result = await this.#inside.run(transaction, work);
       transaction.isOpen = false;
       if (transaction.failure) throw transaction.failure.error;
-      this.#flushHeld();
-      this.db.exec("COMMIT");
+      if (keeps(result)) {
+        this.#flushHeld();
+        this.db.exec("COMMIT");
+      } else {
+        this.#rollBack();
+      }
       return result;
     } catch (error) {
       transaction.isOpen = false;
-      this.#dropHeld();
-      // SQLite rolls back by itself where the disk failed.
-      if (this.db.inTransaction) this.db.exec("ROLLBACK");
+      this.#rollBack();
       throw problemFrom(error, this.db.name);
     }
+  }
+
+  #rollBack(): void {
+    this.#dropHeld();
+    // SQLite rolls back by itself where the disk failed.
+    if (this.db.inTransaction) this.db.exec("ROLLBACK");
   }
 
   async #join<T>(outer: OpenTransaction, work: () => Promise<T>): Promise<T> {

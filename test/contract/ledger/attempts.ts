@@ -9,6 +9,7 @@ import {
   failBatch,
   pagesOf,
   planBatch,
+  recordExport,
   STAMP,
   sampleAttempt,
   sampleBreak,
@@ -345,7 +346,7 @@ function pagePromises(bench: LedgerBench): void {
     });
 
     test("of an empty ledger are none", async () => {
-      const exportId = await bench.ledger.recordExport(sampleExport());
+      const exportId = await recordExport(bench.ledger, sampleExport());
       const batchId = await bench.ledger.planBatch({ ...STAMP, exportId });
       await bench.ledger.recordBatchState(batchId, "failed", FACT);
       expect(await pagesOf(bench.ledger.attempts())).toEqual([]);

@@ -11,7 +11,8 @@ const file = { ...STAMP, name: "r.csv", sizeBytes: 1, modifiedAt: 1, sha256: "c"
 const WRITES: Record<string, (ledger: Ledger) => Promise<unknown>> = {
   startRun: (ledger) => ledger.startRun({ ...STAMP, command: "x" }),
   endRun: (ledger) => ledger.endRun(1, { ...STAMP, exitStatus: 0 }),
-  recordExport: (ledger) => ledger.recordExport(sampleExport()),
+  beginExport: (ledger) => ledger.beginExport(sampleExport()),
+  endExport: (ledger) => ledger.endExport(1, sampleExport()),
   planBatch: (ledger) => ledger.planBatch({ ...STAMP, exportId: 1 }),
   claim: (ledger) => ledger.claim(1, [sampleAttempt(1)]),
   reclaim: (ledger) => ledger.reclaim(1, [1]),

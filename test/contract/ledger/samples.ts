@@ -1,12 +1,20 @@
 /** Small facts to record; each test names only what it is about. */
 import type { Rebill } from "../../../src/domain/rebill.ts";
-import type { AttemptRecord, Ledger, NewAttempt, NewBreak, NewExport, NewOutcome } from "../../../src/ledger/ledger.ts";
+import type {
+  AttemptRecord,
+  Ledger,
+  NewAttempt,
+  NewBreak,
+  NewExport,
+  NewOutcome,
+  ReadExport,
+} from "../../../src/ledger/ledger.ts";
 
 export const DAY = 24 * 3_600_000;
 export const STAMP = { at: Date.UTC(2026, 10, 2), recordedAt: Date.UTC(2026, 10, 3) };
 export const FACT = { ...STAMP, try: 0, detail: "" };
 
-export function sampleExport(changes: Partial<NewExport> = {}): NewExport {
+export function sampleExport(changes: Partial<NewExport & ReadExport> = {}): NewExport & ReadExport {
   const counts = { rows: 3, accepted: 2, skipped: 1, rejected: 0, maxAgeDays: 1 };
   return { ...STAMP, ...counts, sha256: "a1", name: "night.csv", archivePath: "archive/1.csv", reason: "", ...changes };
 }
@@ -62,9 +70,18 @@ export function sampleBreak(changes: Partial<NewBreak> = {}): NewBreak {
   };
 }
 
+/** An export that was read to its end. */
+export async function recordExport(ledger: Ledger, taken: NewExport & ReadExport): Promise<number> {
+  return ledger.transaction(async () => {
+    const exportId = await ledger.beginExport(taken);
+    await ledger.endExport(exportId, taken);
+    return exportId;
+  });
+}
+
 /** A planned batch of its own export, with these attempts. */
 export async function planBatch(ledger: Ledger, ...attempts: NewAttempt[]): Promise<number> {
-  const exportId = await ledger.recordExport(sampleExport());
+  const exportId = await recordExport(ledger, sampleExport());
   const batchId = await ledger.planBatch({ ...STAMP, exportId });
   await ledger.claim(batchId, attempts);
   return batchId;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { LedgerBench } from "../ledger-suite.ts";
-import { FACT, pagesOf, planBatch, STAMP, sampleAttempt, sampleExport } from "./samples.ts";
+import { FACT, pagesOf, planBatch, recordExport, STAMP, sampleAttempt, sampleExport } from "./samples.ts";
 
 export function transactionPromises(bench: LedgerBench): void {
   const commands = async () => (await bench.ledger.runs()).map((run) => run.command);
@@ -37,7 +37,7 @@ export function transactionPromises(bench: LedgerBench): void {
     test("leaves nothing behind when it throws, and throws that", async () => {
       const failing = bench.ledger.transaction(async () => {
         await start("a");
-        await bench.ledger.recordExport(sampleExport());
+        await recordExport(bench.ledger, sampleExport());
         await sleep(1);
         throw new RangeError("stop");
       });
@@ -69,6 +69,35 @@ export function transactionPromises(bench: LedgerBench): void {
       });
       await expect(work).rejects.toThrow("cannot go from planned to delivered");
       expect(await commands()).toEqual([]);
+    });
+
+    test("whose result is not to be kept leaves nothing behind, and gives it all the same", async () => {
+      const given = await bench.ledger.transaction(
+        async () => {
+          await start("a");
+          await planBatch(bench.ledger, sampleAttempt(0));
+          return "looked";
+        },
+        (result) => result !== "looked",
+      );
+      expect(given).toBe("looked");
+      expect(await commands()).toEqual([]);
+      expect(await bench.ledger.hasAttempts()).toBe(false);
+      await planBatch(bench.ledger, sampleAttempt(0));
+      expect(await bench.ledger.findAttempts([{ orderId: "", transactionId: "transaction-0" }])).toHaveLength(1);
+    });
+
+    test("inside another cannot be taken back alone", async () => {
+      const outer = bench.ledger.transaction(async () => {
+        await start("a");
+        await bench.ledger
+          .transaction(
+            async () => {},
+            () => false,
+          )
+          .catch(() => {});
+      });
+      await expect(outer).rejects.toThrow("cannot be taken back");
     });
 
     test("is not slipped into by a write from elsewhere, nor rolled back with it", async () => {

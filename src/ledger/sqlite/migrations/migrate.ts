@@ -8,6 +8,7 @@ import { facts } from "./0001-facts.ts";
 import { exportArchived } from "./0002-export-archived.ts";
 import { learnedKeys } from "./0003-learned-keys.ts";
 import { claimedKeys } from "./0004-claimed-keys.ts";
+import { begunExport } from "./0005-begun-export.ts";
 
 export interface Migration {
   /** 1, 2, 3, … */
@@ -17,7 +18,7 @@ export interface Migration {
   readonly functions?: Readonly<Record<string, (value: unknown) => number>>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys, claimedKeys];
+export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys, claimedKeys, begunExport];
 
 /**
  * Each missing step and its row are committed together, so a step is never half applied nor applied twice.

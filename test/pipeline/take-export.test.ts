@@ -1,0 +1,100 @@
+/** Rows are claimed while their export is still being read: what is found at its end takes them back. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { isProblem } from "../../src/domain/problem.ts";
+import type { PipelineContext } from "../../src/pipeline/context.ts";
+import { createInboxMover } from "../../src/pipeline/inbox.ts";
+import { submit } from "../../src/pipeline/submit.ts";
+import { takeExport } from "../../src/pipeline/take-export.ts";
+import { EXPORT_HEADER, exportCsv, makeMerchant, type TestMerchant } from "../support/pipeline.ts";
+
+const merchants: TestMerchant[] = [];
+afterEach(async () => {
+  for (const merchant of merchants.splice(0)) await merchant.close();
+});
+
+async function make() {
+  const merchant = await makeMerchant();
+  merchants.push(merchant);
+  return { merchant, context: await merchant.open() };
+}
+
+const TAKE = { dryRun: false, reason: "" };
+/** Several pages, and more than one batch. */
+const MANY = 4_500;
+
+async function expectNothingTaken({ ledger, archive }: PipelineContext): Promise<void> {
+  expect(await ledger.hasAttempts()).toBe(false);
+  expect(await ledger.batches("all")).toEqual([]);
+  expect(await ledger.exports()).toEqual([]);
+  expect(await readdir(archive.resolve("archive/exports"))).toEqual([]);
+}
+
+/** Good rows, and behind them as many without an amount. */
+const halfBad = (count: number) =>
+  exportCsv(count) +
+  Array.from({ length: count }, (_, at) => `b-${at},bt-${at},s,c,2026-11-20T05:00:00Z,,USD,51,tok\n`).join("");
+
+test("too many rejects at the end of a file take back what was claimed at its beginning", async () => {
+  const { merchant, context } = await make();
+  const file = await merchant.writeExport("bad.csv", halfBad(MANY));
+  const taken = await takeExport(context, file, TAKE);
+  expect(isProblem(taken.problem, "too_many_rejects")).toBe(true);
+  expect(taken).toMatchObject({ accepted: MANY, rejected: MANY });
+  await expectNothingTaken(context);
+  expect((await readFile(taken.rejectsPath, "utf8")).split("\n")).toHaveLength(MANY + 2);
+  const good = await merchant.writeExport("good.csv", exportCsv(MANY));
+  const { batches } = await submit(context, [good], TAKE, createInboxMover(context));
+  expect(batches.map(({ batchId, state }) => `${batchId} ${state}`)).toEqual([
+    "1 delivered",
+    "2 delivered",
+    "3 delivered",
+  ]);
+});
+
+test("a file that cannot be read to its end leaves no claim", async () => {
+  const { merchant, context } = await make();
+  const file = await merchant.writeExport("a.csv", exportCsv(MANY));
+  const { ledger } = context;
+  let claims = 0;
+  const growing: PipelineContext = {
+    ...context,
+    ledger: {
+      ...ledger,
+      claim: async (...call) => {
+        claims += 1;
+        if (claims === 2) await merchant.writeExport("a.csv", exportCsv(MANY + 10));
+        return ledger.claim(...call);
+      },
+    },
+  };
+  const failure = await takeExport(growing, file, TAKE).catch((error: unknown) => error);
+  expect(isProblem(failure, "export_changed")).toBe(true);
+  expect(claims).toBeGreaterThan(1);
+  await expectNothingTaken(context);
+  expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY + 10);
+});
+
+test("a dry run leaves nothing at all", async () => {
+  const { merchant, context } = await make();
+  const file = await merchant.writeExport("a.csv", halfBad(MANY));
+  const before = await readdir(join(merchant.folder, "data"), { recursive: true });
+  expect((await takeExport(context, file, { ...TAKE, dryRun: true })).accepted).toBe(MANY);
+  await expectNothingTaken(context);
+  expect(await readdir(join(merchant.folder, "data"), { recursive: true })).toEqual(before);
+});
+
+test("a subscription that bills twice within one export is not said to have an order pending", async () => {
+  const { merchant, context } = await make();
+  await takeExport(context, await merchant.writeExport("first.csv", exportCsv(1)), TAKE);
+  const rows = (from: number, subscription: string) =>
+    Array.from(
+      { length: MANY },
+      (_, at) => `w-${from + at},wt-${from + at},${subscription},c,2026-11-20T05:00:00Z,19.99,USD,51,tok\n`,
+    ).join("");
+  const own = await merchant.writeExport("own.csv", `${EXPORT_HEADER}\n${rows(0, "s-weekly")}`);
+  expect((await takeExport(context, own, TAKE)).notes.join()).not.toContain("another order pending");
+  const later = await merchant.writeExport("later.csv", `${EXPORT_HEADER}\n${rows(MANY, "s-weekly")}`);
+  expect((await takeExport(context, later, TAKE)).notes.join()).toContain(`${MANY} rows bill a subscription`);
+});
