@@ -80,12 +80,16 @@ export class Gate {
   }
 }
 
+type Keeps = (result: unknown) => boolean;
+
 export function guardLedger(ledger: Ledger, gate: Gate): Ledger {
   return new Proxy(ledger, {
     get: (target, name, receiver) => {
       const call: unknown = Reflect.get(target, name, receiver);
       if (typeof call !== "function") return call;
-      if (name === "transaction") return (work: () => Promise<unknown>) => inTransaction(target, work, gate);
+      if (name === "transaction") {
+        return (work: () => Promise<unknown>, keeps?: Keeps) => inTransaction(target, { work, keeps }, gate);
+      }
       const isPaged = ["attempts", "standings", "holds", "batchAttempts"].includes(String(name));
       if (isPaged) return (...values: unknown[]) => passThen(gate, () => Reflect.apply(call, target, values));
       return async (...values: unknown[]) => {
@@ -99,7 +103,11 @@ export function guardLedger(ledger: Ledger, gate: Gate): Ledger {
 }
 
 /** What failed inside fails it, as in the ledger itself, even where the program caught it there. */
-async function inTransaction(ledger: Ledger, work: () => Promise<unknown>, gate: Gate): Promise<unknown> {
+async function inTransaction(
+  ledger: Ledger,
+  { work, keeps }: { readonly work: () => Promise<unknown>; readonly keeps: Keeps | undefined },
+  gate: Gate,
+): Promise<unknown> {
   gate.pass();
   const faultsBefore = gate.diskFaults;
   const result = await ledger.transaction(async () => {
@@ -107,7 +115,7 @@ async function inTransaction(ledger: Ledger, work: () => Promise<unknown>, gate:
     if (gate.diskFaults > faultsBefore) throw new Problem("disk_failed", "a write inside was made to fail");
     gate.passDisk("commit");
     return worked;
-  });
+  }, keeps);
   gate.pass();
   return result;
 }
