@@ -1,6 +1,6 @@
 /**
  * What no program can beat here: read the file, hash what came in and what goes out, write it. `node limit.ts IN [OUT]`;
- * without OUT the bytes go nowhere, as with `validate`.
+ * without OUT the bytes go nowhere.
  */
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";

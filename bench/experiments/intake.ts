@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type Contestant, type Ended, runProcess, takeTurns } from "../measure.ts";
 import { expectSame } from "../ours.ts";
 import type { Stage } from "../stage.ts";
-import { atMost, barOf, type Findings, fasterBy, within } from "../table.ts";
+import { atMost, barOf, type Findings, fasterBy, fastestBarOf, within } from "../table.ts";
 
 /** How `rescue` is told to take another path through an export than the one it would choose. */
 export const PATHS = { oneThread: { RESCUE_INTAKE: "one_thread" }, truth: { RESCUE_INTAKE: "truth" } } as const;
@@ -21,11 +21,8 @@ export async function intake(stage: Stage): Promise<Findings> {
   const peer = async (name: string, path: string) =>
     checkPeer(stage, name, await script(path, data.describedIn, await stage.scratch("out")));
   const contestants: readonly Contestant[] = [
-    { name: "limit", run: () => script(LIMIT, data.exportPath) },
-    {
-      name: "limit, written and fsynced",
-      run: async () => script(LIMIT, data.exportPath, join(await stage.scratch("out"), "copy.csv")),
-    },
+    { name: "limit", run: async () => script(LIMIT, data.exportPath, join(await stage.scratch("out"), "copy.csv")) },
+    { name: "limit, nothing written", run: () => script(LIMIT, data.exportPath) },
     { name: "validate", run: () => merchant.validate(data) },
     { name: "validate, one thread", run: () => merchant.validate(data, PATHS.oneThread) },
     { name: "validate, truth path", run: () => merchant.validate(data, PATHS.truth) },
@@ -34,16 +31,17 @@ export async function intake(stage: Stage): Promise<Findings> {
   ];
   const results = await takeTurns(contestants, stage.rounds, stage.say);
   const [ours, oneThread] = [results.of("validate"), results.of("validate, one thread")];
-  const limit = barOf(results.of("limit"));
-  const written = barOf(results.of("limit, written and fsynced"));
+  // The fastest of each: what else the disk had to do is no limit.
+  const limit = fastestBarOf(results.of("limit"));
+  const unwritten = fastestBarOf(results.of("limit, nothing written"));
   return {
     measured: results.all,
     targets: [
       atMost("validate, against the limit", ours, limit, 3.5),
       atMost("validate on one thread, against the limit", oneThread, limit, 4.5),
       atMost("validate on the truth path, against the limit", results.of("validate, truth path"), limit, undefined),
-      atMost("validate, against a limit that writes", ours, written, undefined),
-      atMost("validate on one thread, against a limit that writes", oneThread, written, undefined),
+      atMost("validate, against a limit that writes nothing", ours, unwritten, undefined),
+      atMost("validate on one thread, against a limit that writes nothing", oneThread, unwritten, undefined),
       fasterBy("validate, against a zod script", ours, barOf(results.of("csv-parse + zod + csv-stringify")), 10),
       fasterBy("validate, against DuckDB", ours, barOf(results.of("DuckDB, 2 threads")), 1),
       within("validate, peak memory", ours.peakMiB, "MiB", memoryLimitMiB(256, data.night.rows)),
