@@ -2,18 +2,30 @@
 import { parse } from "csv-parse/sync";
 import type { Dialect } from "./dialect.ts";
 
+/** Stands between two plain characters: hardly ever right, and one such record makes csv-parse refuse all beside it. */
+const STRAY_QUOTE = /[^",;\t\r\n]"[^",;\t\r\n]/;
+
 /** One entry a record, in order; undefined: csv-parse finds fault with its quoting. Any number of cells is taken. */
 export function parseRecords(records: readonly string[], dialect: Dialect): (string[] | undefined)[] {
+  const isSuspect = (record: string): boolean => STRAY_QUOTE.test(record);
+  const suspects = records.filter(isSuspect);
+  if (suspects.length === 0) return parseCalm(records, dialect);
+  const rest = records.filter((record) => !isSuspect(record));
+  const calm = (rest.length === 0 ? [] : parseCalm(rest, dialect)).values();
+  return records.map((record) => (isSuspect(record) ? parseAll([record], dialect)?.[0] : calm.next().value));
+}
+
+function parseCalm(records: readonly string[], dialect: Dialect): (string[] | undefined)[] {
   const parsed = parseAll(records, dialect);
   if (parsed) return parsed;
   // Without a quote hardly one can be bad.
-  const isSuspect = (record: string): boolean => record.includes('"');
+  const isQuoted = (record: string): boolean => record.includes('"');
   const plain = findBad(
-    records.filter((record) => !isSuspect(record)),
+    records.filter((record) => !isQuoted(record)),
     dialect,
   ).values();
-  const suspects = findBad(records.filter(isSuspect), dialect).values();
-  return records.map((record) => (isSuspect(record) ? suspects : plain).next().value);
+  const quoted = findBad(records.filter(isQuoted), dialect).values();
+  return records.map((record) => (isQuoted(record) ? quoted : plain).next().value);
 }
 
 /** Together they are parsed many times faster; halves find the bad ones without parsing each alone. */

@@ -8,6 +8,7 @@ import { type RowReader, skipNeverRetry } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
 import type { ScanJob } from "./export-scanner.ts";
 import { NEVER_RETRY, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
+import { splitRecords } from "./split-records.ts";
 
 const ORDER_ID = canonicalIndex("order_id");
 const DECLINE_CODE = canonicalIndex("decline_code");
@@ -47,7 +48,7 @@ export class RowsInOrder {
     const places = scanned.odd.map(({ row, line }) => ({ row: this.#rows + row + 1, line: this.#line + line }));
     // Room for the ids of all rows is made once, from what the first rows are long.
     if (this.#rows === 0 && scanned.rows > 0) this.#seen.expect((this.#totalBytes / scanned.consumed) * scanned.rows);
-    const judged = records.length === 0 ? [] : this.#reader.judge(records, places);
+    const judged = records.length === 0 ? [] : this.#reader.judge(records, places, splitRecords);
     this.#seen.fetch(scanned.prints, scanned.plain);
     let plain = 0;
     for (const [at, odd] of scanned.odd.entries()) {
@@ -109,6 +110,7 @@ export class RowsInOrder {
   /** Its ids stand further up: the truth judges it once more, finds that too, and has the words. */
   async #rejectTwin(bytes: Buffer, scanned: ScannedRows, at: number, place: RowPlace): Promise<void> {
     const record = { bytes: bytes.subarray(scanned.start[at], scanned.end[at]), line: place.line, isUnended: false };
-    for (const judged of this.#reader.judge([record], [place])) await this.#tally.add(this.#reader.settle(judged));
+    for (const judged of this.#reader.judge([record], [place], splitRecords))
+      await this.#tally.add(this.#reader.settle(judged));
   }
 }
