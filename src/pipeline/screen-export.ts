@@ -32,8 +32,8 @@ export interface SentBefore {
 }
 
 export interface ScreenSink {
-  /** Its bytes are used again when this resolves. */
-  accepted(page: AcceptedPage): Promise<void>;
+  /** Its bytes are used again when this resolves. Absent: accepted rows are only counted. */
+  accepted?(page: AcceptedPage): Promise<void>;
   rejected(row: RejectedRow): Promise<void>;
   /** The same order was declined again while the provider holds it. */
   retried(found: NewBreak): void;
@@ -64,14 +64,17 @@ export async function screenExport(
   sentBefore?: SentBefore,
 ): Promise<ExportScreening> {
   const screening = new Screening(sink, sentBefore, options.now);
+  const isCounted = sink.accepted === undefined && sentBefore === undefined;
   const summary = await readExport(path, options, {
-    accepted: (page) => screening.accept(page),
+    ...(isCounted ? {} : { accepted: (page: AcceptedPage) => screening.accept(page) }),
     skipped: async (rows) => {
       for (const row of rows) screening.skip(row);
     },
     rejected: (row) => sink.rejected(row),
   });
-  return screening.finish(summary);
+  return isCounted
+    ? { ...screening.finish(summary), accepted: summary.accepted, totals: summary.totals }
+    : screening.finish(summary);
 }
 
 class Screening {
@@ -98,7 +101,7 @@ class Screening {
     const fresh = this.#sentBefore ? await this.#withoutKnown(page, this.#sentBefore) : page;
     this.#totals.addAll(fresh.totals());
     this.#accepted += fresh.length;
-    if (fresh.length > 0) await this.#sink.accepted(fresh);
+    if (fresh.length > 0) await this.#sink.accepted?.(fresh);
   }
 
   skip(row: SkippedRow): void {

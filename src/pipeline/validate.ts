@@ -31,7 +31,6 @@ export async function validateExport(
       file,
       options,
       {
-        accepted: async () => {},
         rejected: async (row) => {
           found += row.problems.length;
           problems.push(...row.problems.slice(0, MAX_LISTED_PROBLEMS - problems.length));

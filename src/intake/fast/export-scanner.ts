@@ -9,6 +9,7 @@ import type { RowTally } from "../row-tally.ts";
 import { BYTE } from "./bytes.ts";
 import { RowsInOrder } from "./rows-in-order.ts";
 import { type ScannedPiece, ScanPool } from "./scan-pool.ts";
+import type { WorkerSetup } from "./scan-worker.ts";
 import { SerialScan } from "./serial-scan.ts";
 
 export interface ScanJob {
@@ -32,12 +33,14 @@ const WORKER_PIECE_BYTES = 1024 * 1024;
 /** Everything behind the header. True: the file ends without a line end. */
 export async function scanExport(job: ScanJob): Promise<boolean> {
   const order = new RowsInOrder(job);
-  const serial = new SerialScan(job, order);
+  const { reader, rules, tally } = job;
+  const setup = { header: reader.header, rules, exempt: reader.exempt, keepsRows: tally.keepsRows };
+  const serial = new SerialScan(job, setup, order);
   const threads = countWorkers(job);
   if (threads === 0) {
     for await (const { bytes, isLast } of job.records.pieces) await serial.push(bytes, isLast);
   } else {
-    await scanInThreads(job, threads, serial, order);
+    await scanInThreads(job, { ...setup, dialect: job.records.dialect }, threads, serial, order);
   }
   return order.isUnended;
 }
@@ -53,9 +56,13 @@ function countWorkers({ intakePath, totalBytes }: ScanJob): number {
  * Each piece is assumed to begin where a row begins; that is known once the one before it was found to end where a row
  * ends. Where a quoted line break lies on a cut, the piece before and the piece after are read on in this thread.
  */
-async function scanInThreads(job: ScanJob, threads: number, serial: SerialScan, order: RowsInOrder): Promise<void> {
-  const { reader, rules, records } = job;
-  const setup = { header: reader.header, rules, exempt: reader.exempt, dialect: records.dialect };
+async function scanInThreads(
+  { records }: ScanJob,
+  setup: WorkerSetup,
+  threads: number,
+  serial: SerialScan,
+  order: RowsInOrder,
+): Promise<void> {
   const pool = new ScanPool(setup, threads);
   const underWay: Promise<ScannedPiece>[] = [];
   const settleFirst = async () => {

@@ -9,7 +9,6 @@ import { type Instant, MINUTE_MS } from "../../domain/instant.ts";
 import { CLOCK_SKEW_MS } from "../../domain/policy.ts";
 import { PRINT_WORDS } from "../duplicates.ts";
 import { fingerprintBytes } from "../fingerprint.ts";
-import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
 import { BYTE, isDigit } from "./bytes.ts";
@@ -17,7 +16,7 @@ import { type ColumnPlan, planColumns } from "./column-plan.ts";
 import { CurrencyTable, currencyIndex } from "./currency-table.ts";
 import { DeclineVerdicts } from "./decline-verdicts.ts";
 import { InstantReader } from "./instant-bytes.ts";
-import type { CellSpans } from "./row-scanner.ts";
+import type { CellSpans, ScanSetup } from "./row-scanner.ts";
 import { type RowValues, RowWriter } from "./row-writer.ts";
 import { NEVER_RETRY, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
 
@@ -40,6 +39,7 @@ export class RowJudge {
   readonly #kinds: readonly (ColumnKind | undefined)[];
   readonly #cells: CellSpans;
   readonly #rules: RowRules;
+  readonly #keepsRows: boolean;
   readonly #currencies: CurrencyTable;
   readonly #declines: DeclineVerdicts;
   readonly #instants = new InstantReader();
@@ -50,7 +50,8 @@ export class RowJudge {
   readonly #values: RowValues = { declinedAt: 0, expiresAt: 0, amountMinor: 0, exponent: 0, amountIsCanonical: false };
   #currency = 0;
 
-  constructor(header: ExportHeader, rules: RowRules, cells: CellSpans) {
+  constructor({ header, rules, keepsRows }: ScanSetup, cells: CellSpans) {
+    this.#keepsRows = keepsRows;
     this.#plans = planColumns(header, rules);
     this.#byName = Object.fromEntries(this.#plans.map((plan) => [plan.name, plan])) as Record<ColumnName, ColumnPlan>;
     this.#kinds = header.cells.map((_, at) => this.#plans.find(({ place }) => place === at)?.kind);
@@ -71,9 +72,13 @@ export class RowJudge {
     if (!this.#cellsAreRight(bytes) || !this.#readMoney(bytes) || !this.#readTimes(bytes)) return false;
     const decline = this.#judgeDecline(bytes);
     if (decline === "look_closer") return false;
-    into.reserve(end - start);
+    into.reserve();
     const row = into.plain;
-    into.canonicalLength = this.#writer.write(bytes, this.#values, into.canonical, into.canonicalLength);
+    // Why a row is skipped is read from its canonical form.
+    if (this.#keepsRows || decline === "never_retry") {
+      into.reserveCanonical(end - start);
+      into.canonicalLength = this.#writer.write(bytes, this.#values, into.canonical, into.canonicalLength);
+    }
     into.canonicalEnds[row] = into.canonicalLength;
     into.row[row] = into.rows;
     into.line[row] = into.lines;

@@ -34,6 +34,8 @@ export interface ScanSetup {
   readonly rules: RowRules;
   /** By place in the file: its cells may look like card numbers. */
   readonly exempt: ReadonlySet<number>;
+  /** Accepted rows are written in canonical form; otherwise they are only counted. */
+  readonly keepsRows: boolean;
 }
 
 /** Where the cells of the record at hand are, by place in the file. */
@@ -60,7 +62,8 @@ export class RowScanner {
   /** Line ends of the record at hand. */
   #lines = 1;
 
-  constructor({ header, rules, exempt }: ScanSetup) {
+  constructor(setup: ScanSetup) {
+    const { header, exempt } = setup;
     this.#delimiter = header.delimiter.charCodeAt(0);
     this.#columns = header.cells.length;
     this.#classes = classifyBytes(this.#delimiter);
@@ -73,7 +76,7 @@ export class RowScanner {
       remarkableCount: 0,
       isQuoted: false,
     };
-    this.#judge = new RowJudge(header, rules, this.#cells);
+    this.#judge = new RowJudge(setup, this.#cells);
   }
 
   /**

@@ -25,7 +25,7 @@ const scanner = new RowScanner(setup);
 const framer = new RecordFramer(setup.dialect);
 
 parentPort?.on("message", ({ bytes, spare }: WorkerTask) => {
-  const found = spare ? ScannedRows.revive(spare) : new ScannedRows(bytes.length);
+  const found = spare ? ScannedRows.revive(spare) : new ScannedRows(bytes.length, setup.keepsRows);
   found.clear();
   scanner.scan(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), false, framer, found);
   const answer: WorkerAnswer = { bytes, found };

@@ -2,7 +2,6 @@
 
 import { PRINT_WORDS } from "../duplicates.ts";
 import type { Frame } from "../record-framer.ts";
-import { currencyOf } from "./currency-table.ts";
 
 /** A row that somebody else must judge, framed. Offsets are into the scanned bytes. */
 export interface OddRow {
@@ -36,7 +35,7 @@ export class ScannedRows {
   /** The last odd row is longer than any row may be: what follows up to its line end is passed over. */
   isWithinEndlessRow = false;
 
-  /** Canonical rows, one after the other. */
+  /** Canonical rows, one after the other; where nobody keeps them, of those that are never to be retried alone. */
   canonical: Buffer;
   canonicalLength = 0;
   /** By plain row. */
@@ -52,11 +51,9 @@ export class ScannedRows {
   currency: Uint16Array;
   flags: Uint8Array;
 
-  #lastCurrency = -1;
-  #lastCurrencyCode = "";
-
-  constructor(bytes: number) {
-    this.canonical = Buffer.allocUnsafeSlow(bytes + (bytes >>> 2) + 2 * ROOM_PER_ROW);
+  /** Room for what so many bytes are likely to hold. */
+  constructor(bytes: number, keepsRows: boolean) {
+    this.canonical = Buffer.allocUnsafeSlow(keepsRows ? bytes + (bytes >>> 2) + 2 * ROOM_PER_ROW : ROOM_PER_ROW);
     const rows = Math.max(64, bytes >>> 7);
     this.canonicalEnds = new Uint32Array(rows);
     this.row = new Uint32Array(rows);
@@ -71,7 +68,7 @@ export class ScannedRows {
 
   /** What crossed from a worker: its fields, without its methods. */
   static revive(fields: ScannedRows): ScannedRows {
-    const rows = Object.assign(new ScannedRows(0), fields);
+    const rows = Object.assign(new ScannedRows(0, false), fields);
     const { buffer, byteOffset, length } = fields.canonical;
     rows.canonical = Buffer.from(buffer, byteOffset, length);
     return rows;
@@ -99,23 +96,17 @@ export class ScannedRows {
     this.rows += 1;
   }
 
-  currencyOf(at: number): string {
-    const index = this.currency[at] as number;
-    if (index !== this.#lastCurrency) {
-      this.#lastCurrency = index;
-      this.#lastCurrencyCode = currencyOf(index);
-    }
-    return this.#lastCurrencyCode;
+  /** Room for one more row in canonical form, whose record has so many bytes. A comma in a cell costs two quotes. */
+  reserveCanonical(recordBytes: number): void {
+    const needed = this.canonicalLength + 3 * recordBytes + ROOM_PER_ROW;
+    if (needed <= this.canonical.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * needed);
+    this.canonical.copy(larger, 0, 0, this.canonicalLength);
+    this.canonical = larger;
   }
 
-  /** Room for one more row, whose record has so many bytes. A comma in a cell costs two quotes. */
-  reserve(recordBytes: number): void {
-    const needed = this.canonicalLength + 3 * recordBytes + ROOM_PER_ROW;
-    if (needed > this.canonical.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * needed);
-      this.canonical.copy(larger, 0, 0, this.canonicalLength);
-      this.canonical = larger;
-    }
+  /** Room for one more row. */
+  reserve(): void {
     if (this.plain < this.row.length) return;
     this.canonicalEnds = grown(this.canonicalEnds);
     this.row = grown(this.row);

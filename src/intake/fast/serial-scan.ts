@@ -2,7 +2,7 @@
 import { RecordFramer } from "../record-framer.ts";
 import { BYTE } from "./bytes.ts";
 import type { ScanJob } from "./export-scanner.ts";
-import { RowScanner } from "./row-scanner.ts";
+import { RowScanner, type ScanSetup } from "./row-scanner.ts";
 import type { RowsInOrder } from "./rows-in-order.ts";
 import { ScannedRows } from "./scanned-rows.ts";
 
@@ -17,11 +17,11 @@ export class SerialScan {
   #carry: Buffer = Buffer.alloc(0);
   #isWithinEndlessRow = false;
 
-  constructor({ records, reader, rules, totalBytes }: ScanJob, order: RowsInOrder) {
-    this.#scanner = new RowScanner({ header: reader.header, rules, exempt: reader.exempt });
+  constructor({ records, totalBytes }: ScanJob, setup: ScanSetup, order: RowsInOrder) {
+    this.#scanner = new RowScanner(setup);
     this.#framer = new RecordFramer(records.dialect);
     this.#order = order;
-    this.#found = new ScannedRows(Math.min(PIECE_BYTES, totalBytes));
+    this.#found = new ScannedRows(Math.min(PIECE_BYTES, totalBytes), setup.keepsRows);
   }
 
   /** What comes next begins where a row begins. */

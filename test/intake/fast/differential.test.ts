@@ -1,6 +1,7 @@
 /** The fast path accepts only what the truth accepts, with the same values; and what comes out does not tell which way was taken. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { AcceptedPage } from "../../../src/domain/accepted-page.ts";
 import type { IntakePath } from "../../../src/domain/intake-path.ts";
 import { SeenIds } from "../../../src/intake/duplicates.ts";
 import { readHeader } from "../../../src/intake/header.ts";
@@ -35,20 +36,28 @@ async function* pieces(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<
   }
 }
 
-async function readAs(path: IntakePath, bytes: Buffer, sizes: readonly number[], rules = RULES): Promise<Read> {
+/** Without `keepsRows` nobody asks for the accepted rows, as with `validate`. */
+async function readAs(
+  path: IntakePath,
+  bytes: Buffer,
+  sizes: readonly number[],
+  rules = RULES,
+  keepsRows = true,
+): Promise<Read> {
   const records = await openRecords(pieces(bytes, sizes), "test.csv");
   if (!records) throw new Error("no header");
   const [cells = []] = parseRecords([records.header.bytes.toString("utf8")], records.dialect);
   const { delimiter } = records.dialect;
   const header = readHeader(cells, rules.shape, { path: "test.csv", delimiter, hasByteOrderMark: false });
   const events: string[] = [];
+  const accepted = async (page: AcceptedPage) => {
+    for (let at = 0; at < page.length; at++) {
+      const row = page.rows.bytes.toString("utf8", page.rows.start(at), page.rows.ends[at]);
+      events.push(`accepted ${JSON.stringify(page.placeOf(at))} ${row}`);
+    }
+  };
   const tally = new RowTally({
-    accepted: async (page) => {
-      for (let at = 0; at < page.length; at++) {
-        const row = page.rows.bytes.toString("utf8", page.rows.start(at), page.rows.ends[at]);
-        events.push(`accepted ${JSON.stringify(page.placeOf(at))} ${row}`);
-      }
-    },
+    ...(keepsRows ? { accepted } : {}),
     skipped: async (rows) => void events.push(...rows.map((row) => `skipped ${JSON.stringify(row)}`)),
     rejected: async ({ header: _, ...row }) => void events.push(`rejected ${JSON.stringify(row)}`),
   });
@@ -72,6 +81,9 @@ class CountingReader extends RowReader {
   }
 }
 
+const isNoAccepted = (event: string) => !event.startsWith("accepted");
+/** What there is to know where accepted rows are only counted. */
+const counted = (read: Read) => ({ ...withoutWork(read), events: read.events.filter(isNoAccepted) });
 const withoutWork = ({ judged: _, ...read }: Read) => read;
 const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 4 });
 
@@ -83,6 +95,17 @@ describe("the fast path", () => {
         expect(withoutWork(await readAs("one_thread", bytes, cuts))).toEqual(withoutWork(truth));
       }),
       { numRuns: Number(process.env["RESCUE_FUZZ_RUNS"] ?? 300) },
+    );
+  }, 120_000);
+
+  test("counts the same where nobody wants the accepted rows", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFile, sizes, async ({ bytes }, cuts) => {
+        const truth = counted(await readAs("truth", bytes, [1 << 30]));
+        expect(withoutWork(await readAs("one_thread", bytes, cuts, RULES, false))).toEqual(truth);
+        expect(withoutWork(await readAs("truth", bytes, cuts, RULES, false))).toEqual(truth);
+      }),
+      { numRuns: Number(process.env["RESCUE_FUZZ_RUNS"] ?? 100) },
     );
   }, 120_000);
 
@@ -163,6 +186,7 @@ describe("threads", () => {
     const truth = await readAs("truth", bytes, [256 * 1024]);
     for (const cuts of [[256 * 1024], [1_000_003], [1 << 30]]) {
       expect(withoutWork(await readAs("workers", bytes, cuts))).toEqual(withoutWork(truth));
+      expect(withoutWork(await readAs("workers", bytes, cuts, RULES, false))).toEqual(counted(truth));
     }
   }, 60_000);
 
