@@ -8,17 +8,35 @@ import { BYTE, isDigit } from "./bytes.ts";
 /** Digits on end, where they do not stand in groups. */
 export const SHORTEST_CARD_NUMBER = 13;
 
+/** As one word, without what tells them apart. */
+const FOUR_DIGITS = 0x30303030;
+
 /** In groups, each but the last has at least so many digits. */
 const SHORTEST_GROUP = 4;
 
-export function mayHoldCardNumber(bytes: Buffer, start: number, end: number, mask: number): boolean {
-  const hasSeparators = (mask & (SPACE | DASH | LATIN_LEAD)) !== 0;
-  const stride = hasSeparators ? SHORTEST_GROUP : SHORTEST_CARD_NUMBER;
-  // So many neighbouring digits always include one that is looked at.
-  for (let probe = start + stride - 1; probe < end; probe += stride) {
-    if (!isDigit(bytes[probe] as number)) continue;
-    if (hasSeparators) return holdsRunOrGroups(bytes, start, end);
-    if (runAround(bytes, probe, start, end) >= SHORTEST_CARD_NUMBER) return true;
+/**
+ * Every fourth byte of a card number is looked at here, wherever it begins, and so many of them are digits: of 13 on end three,
+ * and of groups no fewer, for no two of their separators stand so that more bytes are missed.
+ */
+const FEWEST_DIGIT_PROBES = 3;
+
+/** `words` are the same bytes. */
+export function mayHoldCardNumber(bytes: Buffer, words: DataView, start: number, end: number, mask: number): boolean {
+  if ((mask & (SPACE | DASH | LATIN_LEAD)) === 0) return holdsRun(bytes, words, start, end);
+  let digits = 0;
+  // Added up, not asked one by one: a processor guesses wrong at every other digit of a random id.
+  for (let probe = start + SHORTEST_GROUP - 1; probe < end; probe += SHORTEST_GROUP) {
+    digits += ((bytes[probe] as number) & 0xf0) === 0x30 ? 1 : 0;
+  }
+  return digits >= FEWEST_DIGIT_PROBES && holdsRunOrGroups(bytes, start, end);
+}
+
+/** 13 digits on end: of the words that follow each other from the start of the cell on two hold nothing else, so every second is looked at. */
+function holdsRun(bytes: Buffer, words: DataView, start: number, end: number): boolean {
+  for (let at = start + 4; at + 4 <= end; at += 8) {
+    // `0` to `9`, and six characters behind them.
+    if ((words.getInt32(at, true) & 0xf0f0f0f0) !== FOUR_DIGITS) continue;
+    if (runAround(bytes, at, start, end) >= SHORTEST_CARD_NUMBER) return true;
   }
   return false;
 }

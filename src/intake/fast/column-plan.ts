@@ -88,28 +88,35 @@ export function layOut(plans: readonly ColumnPlan[]): CanonicalLayout {
   };
 }
 
-/** The same by place in the file, for the loop that sees every cell. A column that is not ours may hold anything. */
+/** Of `lengths`: the least length of a cell that is not empty, below it the most. */
+export const MIN_BITS = 8;
+export const MIN_MASK = (1 << MIN_BITS) - 1;
+/** Longer than any row. */
+const UNLIMITED = 0x7f_ffff;
+/** Of `watched`: in front of the classes those with which a card number is looked for. */
+export const GUARD_SHIFT = 16;
+
+/**
+ * The same by place in the file, for the loop that sees every cell: packed, because each look into another array costs as much as
+ * reading a few bytes. A column that is not ours may hold anything.
+ */
 export interface CellLimits {
+  /** Classes that end the matter or call for another look; above GUARD_SHIFT DIGIT, where a card number is looked for. */
+  readonly watched: Uint32Array;
+  /** In bytes, which are never fewer than characters. */
+  readonly lengths: Uint32Array;
   readonly forbidden: Uint16Array;
-  readonly remarkable: Uint16Array;
-  /** Of a cell that is not empty; in bytes, which are never fewer than characters. */
-  readonly min: Int32Array;
-  readonly max: Int32Array;
   /** 1: it may not be empty. */
   readonly required: Uint8Array;
-  /** 1: a card number is looked for. What is an instant holds none. */
-  readonly guarded: Uint8Array;
 }
 
 export function limitCells(header: ExportHeader, exempt: ReadonlySet<number>): CellLimits {
   const columns = header.cells.length;
   const limits: CellLimits = {
+    watched: Uint32Array.from(header.cells, (_, at) => (exempt.has(at) ? 0 : DIGIT << GUARD_SHIFT)),
+    lengths: new Uint32Array(columns).fill(UNLIMITED << MIN_BITS),
     forbidden: new Uint16Array(columns),
-    remarkable: new Uint16Array(columns),
-    min: new Int32Array(columns),
-    max: new Int32Array(columns).fill(0x7fff_ffff),
     required: new Uint8Array(columns),
-    guarded: Uint8Array.from(header.cells, (_, at) => (exempt.has(at) ? 0 : 1)),
   };
   for (const { name, kind, required, min, max } of COLUMNS) {
     const at = header.places.get(name);
@@ -117,11 +124,12 @@ export function limitCells(header: ExportHeader, exempt: ReadonlySet<number>): C
     const { allowed, remarkable } = KIND_PLANS[kind];
     limits.forbidden[at] = ~allowed;
     // A masked card number is no token.
-    limits.remarkable[at] = name === "payment_token" ? remarkable | MASKING : remarkable;
-    limits.min[at] = min;
-    limits.max[at] = max;
+    const looked = name === "payment_token" ? remarkable | MASKING : remarkable;
+    // What is an instant holds no card number.
+    const guard = kind === "instant" ? 0 : (limits.watched[at] as number);
+    limits.watched[at] = guard | looked | (limits.forbidden[at] as number);
+    limits.lengths[at] = (max << MIN_BITS) | min;
     limits.required[at] = required ? 1 : 0;
-    if (kind === "instant") limits.guarded[at] = 0;
   }
   return limits;
 }

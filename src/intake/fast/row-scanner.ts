@@ -22,10 +22,10 @@ import { holdsCardNumber } from "../../domain/card-number.ts";
 import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
 import type { RecordFramer } from "../record-framer.ts";
-import { classifyBytes, DIGIT, DOUBLED, STOP } from "./byte-classes.ts";
+import { classifyBytes, DOUBLED, STOP } from "./byte-classes.ts";
 import { BYTE } from "./bytes.ts";
 import { mayHoldCardNumber, SHORTEST_CARD_NUMBER } from "./card-suspicion.ts";
-import { type CellLimits, limitCells } from "./column-plan.ts";
+import { type CellLimits, GUARD_SHIFT, limitCells, MIN_BITS, MIN_MASK } from "./column-plan.ts";
 import { RowJudge } from "./row-judge.ts";
 import type { ScannedRows } from "./scanned-rows.ts";
 
@@ -59,6 +59,8 @@ export class RowScanner {
   readonly #limits: CellLimits;
   readonly #cells: CellSpans;
   readonly #judge: RowJudge;
+  /** Of the bytes that are scanned. */
+  #words: DataView = new DataView(new ArrayBuffer(0));
   /** Line ends of the record at hand. */
   #lines = 1;
 
@@ -87,6 +89,7 @@ export class RowScanner {
     const limit = bytes.lastIndexOf(BYTE.lf) + 1;
     const isAllUtf8 = isUtf8(bytes.subarray(0, limit));
     this.#judge.readFrom(bytes);
+    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
     for (;;) {
       at = this.#scanPlain(bytes, at, limit, isAllUtf8, into);
@@ -114,8 +117,8 @@ export class RowScanner {
         into.lines += 1;
         continue;
       }
-      const next = this.#readCells(bytes, at, limit);
-      if (next === -1 || (!isAllUtf8 && !isUtf8(bytes.subarray(at, next)))) return at;
+      const next = this.#findCells(bytes, at, limit);
+      if (next === -1 || !this.#checkCells(bytes) || (!isAllUtf8 && !isUtf8(bytes.subarray(at, next)))) return at;
       const end = bytes[next - 2] === BYTE.cr ? next - 2 : next - 1;
       if (!this.#judge.accept(bytes, at, end, into)) return at;
       into.lines += this.#lines;
@@ -124,52 +127,36 @@ export class RowScanner {
     return at;
   }
 
-  /** Where the next record starts; -1: look closer. */
-  #readCells(bytes: Buffer, start: number, limit: number): number {
+  /** Where the next record starts; -1: look closer. A line end stands before `limit`, so no cell runs beyond it. */
+  #findCells(bytes: Buffer, start: number, limit: number): number {
     const cells = this.#cells;
     const { starts, ends, masks } = cells;
-    const { forbidden, remarkable, min, max, required, guarded } = this.#limits;
     const classes = this.#classes;
     const last = this.#columns - 1;
     const delimiter = this.#delimiter;
     this.#lines = 1;
-    cells.remarkableCount = 0;
     cells.isQuoted = false;
     let at = start;
     for (let column = 0; ; column++) {
-      if (at >= limit) return -1;
-      let from = at;
-      let end: number;
+      starts[column] = at;
       let mask = 0;
+      let kind = classes[bytes[at] as number] as number;
+      while (kind !== STOP) {
+        mask |= kind;
+        at += 1;
+        kind = classes[bytes[at] as number] as number;
+      }
+      ends[column] = at;
       if (bytes[at] === BYTE.quote) {
-        from = at + 1;
-        mask = this.#readQuoted(bytes, from, limit);
+        if (mask !== 0) return -1;
+        mask = this.#readQuoted(bytes, at + 1, limit);
         if (mask === -1) return -1;
-        end = this.#quotedEnd;
-        at = end + 1;
+        starts[column] = at + 1;
+        at = this.#quotedEnd;
+        ends[column] = at;
+        at += 1;
         cells.isQuoted = true;
-      } else {
-        let kind = classes[bytes[at] as number] as number;
-        while (kind !== STOP) {
-          mask |= kind;
-          at += 1;
-          kind = classes[bytes[at] as number] as number;
-        }
-        end = at;
       }
-      const length = end - from;
-      if (
-        length === 0 ? required[column] === 1 : length < (min[column] as number) || length > (max[column] as number)
-      ) {
-        return -1;
-      }
-      if ((mask & (forbidden[column] as number)) !== 0) return -1;
-      if ((mask & (remarkable[column] as number)) !== 0) cells.remarkable[cells.remarkableCount++] = column;
-      if (length >= SHORTEST_CARD_NUMBER && (mask & DIGIT) !== 0 && guarded[column] === 1) {
-        if (mayHoldCardNumber(bytes, from, end, mask) && holdsCardNumber(bytes.toString("utf8", from, end))) return -1;
-      }
-      starts[column] = from;
-      ends[column] = end;
       masks[column] = mask;
       const stop = bytes[at];
       if (column === last) {
@@ -179,6 +166,36 @@ export class RowScanner {
       if (stop !== delimiter) return -1;
       at += 1;
     }
+  }
+
+  /** Are the cells what their columns ask for, as far as classes and lengths tell? */
+  #checkCells(bytes: Buffer): boolean {
+    const cells = this.#cells;
+    const { starts, ends, masks } = cells;
+    const { watched, lengths } = this.#limits;
+    cells.remarkableCount = 0;
+    for (let column = 0; column < starts.length; column++) {
+      const from = starts[column] as number;
+      const end = ends[column] as number;
+      const mask = masks[column] as number;
+      const length = end - from;
+      const allowed = lengths[column] as number;
+      if (length > allowed >>> MIN_BITS) return false;
+      if (length < (allowed & MIN_MASK) && (length !== 0 || this.#limits.required[column] === 1)) return false;
+      const watch = watched[column] as number;
+      if ((mask & watch) !== 0) {
+        if ((mask & (this.#limits.forbidden[column] as number)) !== 0) return false;
+        cells.remarkable[cells.remarkableCount++] = column;
+      }
+      if (length >= SHORTEST_CARD_NUMBER && (mask & (watch >>> GUARD_SHIFT)) !== 0) {
+        if (
+          mayHoldCardNumber(bytes, this.#words, from, end, mask) &&
+          holdsCardNumber(bytes.toString("utf8", from, end))
+        )
+          return false;
+      }
+    }
+    return true;
   }
 
   /** Where the closing quote of the cell at hand stands. */
