@@ -12,6 +12,7 @@ import { fingerprintBytes } from "../fingerprint.ts";
 import type { RowRules } from "../judge-row.ts";
 import { DIGIT, MASKING, PLUS } from "./byte-classes.ts";
 import { BYTE, isDigit } from "./bytes.ts";
+import { handOver } from "./checks.ts";
 import { type ColumnPlan, planColumns } from "./column-plan.ts";
 import { CurrencyTable, currencyIndex } from "./currency-table.ts";
 import { DeclineVerdicts } from "./decline-verdicts.ts";
@@ -71,7 +72,7 @@ export class RowJudge {
   accept(bytes: Buffer, start: number, end: number, into: ScannedRows): boolean {
     if (!this.#cellsAreRight(bytes) || !this.#readMoney(bytes) || !this.#readTimes(bytes)) return false;
     const decline = this.#judgeDecline(bytes);
-    if (decline === "look_closer") return false;
+    if (decline === "look_closer") return handOver("decline code");
     into.reserve();
     const row = into.plain;
     // Why a row is skipped is read from its canonical form.
@@ -100,10 +101,12 @@ export class RowJudge {
     for (let at = 0; at < remarkableCount; at++) if (!this.#isRight(bytes, remarkable[at] as number)) return false;
     const { country, card_exp_month, card_exp_year, attempt } = this.#byName;
     return (
-      this.#isCountryOrEmpty(bytes, country.place) &&
-      this.#isMonthOrEmpty(bytes, card_exp_month.place) &&
-      this.#isEmpty(card_exp_month.place) === this.#isEmpty(card_exp_year.place) &&
-      (this.#isEmpty(attempt.place) || bytes[this.#cells.starts[attempt.place] as number] !== BYTE.zero)
+      (this.#isCountryOrEmpty(bytes, country.place) || handOver("country")) &&
+      (this.#isMonthOrEmpty(bytes, card_exp_month.place) || handOver("month")) &&
+      (this.#isEmpty(card_exp_month.place) === this.#isEmpty(card_exp_year.place) || handOver("month without year")) &&
+      (this.#isEmpty(attempt.place) ||
+        bytes[this.#cells.starts[attempt.place] as number] !== BYTE.zero ||
+        handOver("attempt"))
     );
   }
 
@@ -112,10 +115,11 @@ export class RowJudge {
     const end = this.#cells.ends[place] as number;
     const mask = this.#cells.masks[place] as number;
     const isText = this.#kinds[place] === "text";
-    if (isText) return !holdsLatinControl(bytes, start, end);
+    if (isText) return !holdsLatinControl(bytes, start, end) || handOver("control character");
+    if (bytes[start] === BYTE.space || bytes[end - 1] === BYTE.space) return handOver("outer space");
     // 1.2E+15 is a number that lost its digits; a masked card number begins with a digit, and few tokens do.
     const isNumberLike = isDigit(bytes[start] as number) && (mask & (PLUS | MASKING)) !== 0;
-    return bytes[start] !== BYTE.space && bytes[end - 1] !== BYTE.space && !isNumberLike;
+    return !isNumberLike || handOver("lost or masked number");
   }
 
   #isCountryOrEmpty(bytes: Buffer, place: number): boolean {
@@ -139,7 +143,7 @@ export class RowJudge {
     const { amount, currency } = this.#byName;
     const index = currencyIndex(bytes, starts[currency.place] as number, ends[currency.place] as number);
     const exponent = index === -1 ? -1 : (this.#currencies.exponents[index] as number);
-    if (exponent === -1) return false;
+    if (exponent === -1) return handOver("currency");
     const start = starts[amount.place] as number;
     const end = ends[amount.place] as number;
     const isMajor = this.#rules.shape.amountUnit === "major";
@@ -149,13 +153,14 @@ export class RowJudge {
       const byte = bytes[at] as number;
       if (isDigit(byte)) value = value * 10 + byte - BYTE.zero;
       else if (byte === BYTE.dot && point === -1 && at > start && isMajor) point = at;
-      else return false;
+      else return handOver("amount form");
     }
     const decimals = point === -1 ? 0 : end - point - 1;
-    if (point === end - 1 || decimals > exponent || end - start > MOST_AMOUNT_DIGITS) return false;
+    if (point === end - 1 || decimals > exponent) return handOver("amount decimals");
+    if (end - start > MOST_AMOUNT_DIGITS) return handOver("amount range");
     if (isMajor) for (let place = decimals; place < exponent; place++) value *= 10;
     if (!(value > 0 && value < 10 ** MOST_AMOUNT_DIGITS && value <= (this.#currencies.limits[index] as number)))
-      return false;
+      return handOver("amount range");
     this.#values.amountMinor = value;
     this.#values.exponent = exponent;
     this.#currency = index;
@@ -167,13 +172,15 @@ export class RowJudge {
   #readTimes(bytes: Buffer): boolean {
     const { policy, now } = this.#rules;
     const declinedAt = this.#readInstant(bytes, this.#byName.declined_at);
-    if (!(declinedAt >= 0) || declinedAt > now + CLOCK_SKEW_MS || !this.#isFresh(declinedAt)) return false;
+    if (!(declinedAt >= 0)) return handOver("instant");
+    if (declinedAt > now + CLOCK_SKEW_MS) return handOver("future");
+    if (!this.#isFresh(declinedAt)) return handOver("freshness");
     const expiresAt = this.#isEmpty(this.#byName.expires_at.place)
       ? declinedAt + policy.rescueWindowMs
       : this.#readInstant(bytes, this.#byName.expires_at);
     this.#values.declinedAt = declinedAt;
     this.#values.expiresAt = expiresAt;
-    return expiresAt > now && expiresAt - declinedAt >= policy.minimumWindowMs;
+    return (expiresAt > now && expiresAt - declinedAt >= policy.minimumWindowMs) || handOver("window");
   }
 
   #readInstant(bytes: Buffer, { place }: ColumnPlan): Instant {

@@ -10,7 +10,7 @@
  * It never rejects. At the first thing that is not plainly right (an odd quote, an unusual byte, a code it was told to look
  * at closer) it leaves the row, framed by RecordFramer, to the truth. So it may be stricter than the truth, never laxer:
  * what it accepts the truth accepts, with the same values and the same canonical bytes. test/intake/fast holds it to
- * that, and counts how often each check decided. RESCUE_INTAKE=truth leaves it out.
+ * that, and counts how often each check (checks.ts) decided. RESCUE_INTAKE=truth leaves it out.
  *
  * The way of a row: export-scanner.ts takes the pieces of the file, and has them scanned here (serial-scan.ts) or in threads
  * (scan-pool.ts, scan-worker.ts). This file finds the cells, row-judge.ts decides, row-writer.ts writes, and what was found stands in
@@ -25,6 +25,7 @@ import type { RecordFramer } from "../record-framer.ts";
 import { classifyBytes, DOUBLED, STOP } from "./byte-classes.ts";
 import { BYTE } from "./bytes.ts";
 import { mayHoldCardNumber, SHORTEST_CARD_NUMBER } from "./card-suspicion.ts";
+import { handOver } from "./checks.ts";
 import { type CellLimits, GUARD_SHIFT, limitCells, MIN_BITS, MIN_MASK } from "./column-plan.ts";
 import { RowJudge } from "./row-judge.ts";
 import type { ScannedRows } from "./scanned-rows.ts";
@@ -96,6 +97,7 @@ export class RowScanner {
       if (at >= bytes.length) break;
       const frame = framer.frame(bytes, at, isLast);
       if (!frame) break;
+      if (frame.end > at && at >= limit) handOver("no line end");
       if (frame.end > at)
         into.addOdd(at, frame, isLast && frame.next === bytes.length && bytes[frame.next - 1] !== BYTE.lf);
       into.lines += framer.countLines(bytes, at, frame.next);
@@ -118,7 +120,11 @@ export class RowScanner {
         continue;
       }
       const next = this.#findCells(bytes, at, limit);
-      if (next === -1 || !this.#checkCells(bytes) || (!isAllUtf8 && !isUtf8(bytes.subarray(at, next)))) return at;
+      if (next === -1 || !this.#checkCells(bytes)) return at;
+      if (!isAllUtf8 && !isUtf8(bytes.subarray(at, next))) {
+        handOver("bad utf-8");
+        return at;
+      }
       const end = bytes[next - 2] === BYTE.cr ? next - 2 : next - 1;
       if (!this.#judge.accept(bytes, at, end, into)) return at;
       into.lines += this.#lines;
@@ -148,7 +154,7 @@ export class RowScanner {
       }
       ends[column] = at;
       if (bytes[at] === BYTE.quote) {
-        if (mask !== 0) return -1;
+        if (mask !== 0) return this.#stopAt(bytes, at);
         mask = this.#readQuoted(bytes, at + 1, limit);
         if (mask === -1) return -1;
         starts[column] = at + 1;
@@ -161,9 +167,9 @@ export class RowScanner {
       const stop = bytes[at];
       if (column === last) {
         if (stop === BYTE.lf) return at + 1;
-        return stop === BYTE.cr && bytes[at + 1] === BYTE.lf ? at + 2 : -1;
+        return stop === BYTE.cr && bytes[at + 1] === BYTE.lf ? at + 2 : this.#stopAt(bytes, at);
       }
-      if (stop !== delimiter) return -1;
+      if (stop !== delimiter) return this.#stopAt(bytes, at);
       at += 1;
     }
   }
@@ -180,11 +186,14 @@ export class RowScanner {
       const mask = masks[column] as number;
       const length = end - from;
       const allowed = lengths[column] as number;
-      if (length > allowed >>> MIN_BITS) return false;
-      if (length < (allowed & MIN_MASK) && (length !== 0 || this.#limits.required[column] === 1)) return false;
+      if (length > allowed >>> MIN_BITS) return handOver("cell length");
+      if (length < (allowed & MIN_MASK)) {
+        if (length > 0) return handOver("cell length");
+        if (this.#limits.required[column] === 1) return handOver("empty cell");
+      }
       const watch = watched[column] as number;
       if ((mask & watch) !== 0) {
-        if ((mask & (this.#limits.forbidden[column] as number)) !== 0) return false;
+        if ((mask & (this.#limits.forbidden[column] as number)) !== 0) return handOver("byte class");
         cells.remarkable[cells.remarkableCount++] = column;
       }
       if (length >= SHORTEST_CARD_NUMBER && (mask & (watch >>> GUARD_SHIFT)) !== 0) {
@@ -192,10 +201,19 @@ export class RowScanner {
           mayHoldCardNumber(bytes, this.#words, from, end, mask) &&
           holdsCardNumber(bytes.toString("utf8", from, end))
         )
-          return false;
+          return handOver("card number");
       }
     }
     return true;
+  }
+
+  /** Something stands where neither a cell nor the record may end. */
+  #stopAt(bytes: Buffer, at: number): -1 {
+    const stop = bytes[at];
+    const isLineEnd = stop === BYTE.lf || (stop === BYTE.cr && bytes[at + 1] === BYTE.lf);
+    if (isLineEnd || stop === this.#delimiter) handOver("column count");
+    else handOver(stop === BYTE.cr ? "carriage return" : "stray quote");
+    return -1;
   }
 
   /** Where the closing quote of the cell at hand stands. */
@@ -212,7 +230,10 @@ export class RowScanner {
         if (bytes[at] === BYTE.lf) this.#lines += 1;
         at += 1;
       }
-      if (at >= limit) return -1;
+      if (at >= limit) {
+        handOver("open quote");
+        return -1;
+      }
       if (bytes[at + 1] !== BYTE.quote) break;
       mask |= DOUBLED;
       at += 2;

@@ -6,6 +6,7 @@ import { PRINT_WORDS, type SeenIds } from "../duplicates.ts";
 import type { FramedRecord } from "../record-framer.ts";
 import { type RowReader, skipNeverRetry } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
+import { handOver } from "./checks.ts";
 import type { ScanJob } from "./export-scanner.ts";
 import { NEVER_RETRY, type ScannedRows, SHORT_US_POSTAL_CODE } from "./scanned-rows.ts";
 import { splitRecords } from "./split-records.ts";
@@ -109,6 +110,7 @@ export class RowsInOrder {
 
   /** Its ids stand further up: the truth judges it once more, finds that too, and has the words. */
   async #rejectTwin(bytes: Buffer, scanned: ScannedRows, at: number, place: RowPlace): Promise<void> {
+    handOver("twin");
     const record = { bytes: bytes.subarray(scanned.start[at], scanned.end[at]), line: place.line, isUnended: false };
     for (const judged of this.#reader.judge([record], [place], splitRecords))
       await this.#tally.add(this.#reader.settle(judged));

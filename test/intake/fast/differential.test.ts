@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { AcceptedPage } from "../../../src/domain/accepted-page.ts";
 import type { IntakePath } from "../../../src/domain/intake-path.ts";
 import { SeenIds } from "../../../src/intake/duplicates.ts";
+import { type Check, handedOver } from "../../../src/intake/fast/checks.ts";
 import { readHeader } from "../../../src/intake/header.ts";
 import { parseRecords } from "../../../src/intake/parse-records.ts";
 import { readAll } from "../../../src/intake/read-export.ts";
@@ -138,6 +139,21 @@ describe("the fast path", () => {
     expect(tally["handed over, and wrong"]).toBeGreaterThan(100);
     expect(tally["decided"]).toBeGreaterThan(50);
     expect(tally["handed over, and right"] ?? 0).toBeLessThan(25);
+  });
+
+  test("each of its checks decides somewhere in the generated and mutated files, and is counted", async () => {
+    const before = { ...handedOver };
+    const strained = STRAINS.map(({ column, cell }) =>
+      Buffer.from(toCsv([goodRow(1), goodRow(2, { [column]: cell })])),
+    );
+    const latin = Buffer.from(toCsv([goodRow(1, { first_name: "Zoë" })]), "latin1");
+    const generated = fc.sample(anyFile, 1000).map(({ bytes }) => bytes);
+    for (const bytes of [...strained, latin, ...generated]) await readAs("one_thread", bytes, [1 << 30]);
+    const figures = Object.entries(handedOver).map(
+      ([check, count]) => [check, count - before[check as Check]] as const,
+    );
+    process.stdout.write(`fast path, rows handed over by check: ${JSON.stringify(Object.fromEntries(figures))}\n`);
+    expect(figures.filter(([, count]) => count === 0)).toEqual([]);
   });
 
   test("plain rows never reach the truth", async () => {

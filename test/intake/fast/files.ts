@@ -198,7 +198,9 @@ const aRow = fc.record({
   drop: fc.boolean(),
 });
 
-const aMutation = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.nat(255), kind: fc.nat(2) });
+/** Any, and those more often that records are made of. */
+const aByte = fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('",;\t\r\n')));
+const aMutation = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: aByte, kind: fc.nat(2) });
 
 export const anyFile: fc.Arbitrary<GeneratedFile> = fc
   .record({
