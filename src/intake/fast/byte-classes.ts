@@ -3,8 +3,9 @@ import { BYTE } from "./bytes.ts";
 
 export const DIGIT = 1 << 0;
 export const LETTER = 1 << 1;
+/** `-` `:`: what stands behind them may be the beginning of a card number. */
 export const DASH = 1 << 2;
-/** `.` `_` `:` */
+/** `.` `_`: like letters and digits they belong to what they touch. */
 export const ID_MARK = 1 << 3;
 export const SPACE = 1 << 4;
 export const PLUS = 1 << 5;
@@ -46,8 +47,8 @@ function classOf(byte: number): number {
   if (/[xX]/.test(character)) return LETTER | MASKING;
   if (/[0-9]/.test(character)) return DIGIT;
   if (/[A-Za-z]/.test(character)) return LETTER;
-  if (character === "-") return DASH;
-  if (/[._:]/.test(character)) return ID_MARK;
+  if (/[-:]/.test(character)) return DASH;
+  if (/[._]/.test(character)) return ID_MARK;
   if (character === " ") return SPACE;
   if (character === "+") return PLUS;
   if (character === ",") return COMMA;

@@ -2,11 +2,14 @@
  * Might this cell hold a card number? Says yes too often, never too seldom; the domain then looks at the cell itself. For cells
  * with digits in them, that are at least SHORTEST_CARD_NUMBER long.
  */
-import { DASH, LATIN_LEAD, SPACE } from "./byte-classes.ts";
+import { DASH, DIGIT, ID_MARK, LATIN_LEAD, LETTER, MASKING, SPACE } from "./byte-classes.ts";
 import { BYTE, isDigit } from "./bytes.ts";
 
 /** Digits on end, where they do not stand in groups. */
 export const SHORTEST_CARD_NUMBER = 13;
+
+/** All that touches a number and makes it part of something longer. */
+const GLUE = DIGIT | LETTER | MASKING | ID_MARK;
 
 /** As one word, without what tells them apart. */
 const FOUR_DIGITS = 0x30303030;
@@ -22,6 +25,8 @@ const FEWEST_DIGIT_PROBES = 3;
 
 /** `words` are the same bytes. */
 export function mayHoldCardNumber(bytes: Buffer, words: DataView, start: number, end: number, mask: number): boolean {
+  // A number that touches what may be part of a longer id is none: here it would have to be the whole cell.
+  if ((mask & ~GLUE) === 0) return mask === DIGIT;
   if ((mask & (SPACE | DASH | LATIN_LEAD)) === 0) return holdsRun(bytes, words, start, end);
   let digits = 0;
   // Added up, not asked one by one: a processor guesses wrong at every other digit of a random id.
