@@ -15,18 +15,23 @@ export class InstantReader {
   /** What parseInstant says of the same characters, or -1: look closer. */
   read(bytes: Buffer, start: number, end: number): number {
     if (end - start < SECONDS_END + 1) return -1;
-    const date = digits(bytes, start, 4) * 10_000 + digits(bytes, start + 5, 2) * 100 + digits(bytes, start + 8, 2);
-    const hour = digits(bytes, start + 11, 2);
-    const minute = digits(bytes, start + 14, 2);
-    const second = digits(bytes, start + 17, 2);
+    const century = pair(bytes, start);
+    const year = pair(bytes, start + 2);
+    const month = pair(bytes, start + 5);
+    const day = pair(bytes, start + 8);
+    const hour = pair(bytes, start + 11);
+    const minute = pair(bytes, start + 14);
+    const second = pair(bytes, start + 17);
     const separators =
       bytes[start + 4] === BYTE.dash &&
       bytes[start + 7] === BYTE.dash &&
       bytes[start + 10] === BYTE.upperT &&
       bytes[start + 13] === BYTE.colon &&
       bytes[start + 16] === BYTE.colon;
-    // Not a number where there was no digit: every comparison is false then.
-    if (!(separators && hour <= 23 && minute <= 59 && second <= 59)) return -1;
+    // Negative as soon as one of them is.
+    const all = century | year | month | day | hour | minute | second;
+    if (!separators || all < 0 || hour > 23 || minute > 59 || second > 59) return -1;
+    const date = (century * 100 + year) * 10_000 + month * 100 + day;
     const dayMs = this.#readDay(date);
     if (!(dayMs >= 0)) return -1;
     let at = start + SECONDS_END;
@@ -40,7 +45,7 @@ export class InstantReader {
         millis = millis * 10 + (from + place < at ? (bytes[from + place] as number) - BYTE.zero : 0);
       }
     }
-    const offset = readOffset(bytes, at, end);
+    const offset = bytes[at] === BYTE.upperZ && at + 1 === end ? 0 : readOffset(bytes, at, end);
     return dayMs + hour * HOUR_MS + (minute - offset) * MINUTE_MS + second * SECOND_MS + millis;
   }
 
@@ -61,27 +66,22 @@ function readDate(year: number, month: number, day: number): number {
   return new Date(dayMs).getUTCDate() === day ? dayMs : -1;
 }
 
-/** Minutes east of UTC: `Z`, `+hh`, `+hhmm`, `+hh:mm`. Not a number: none of these. */
+/** Minutes east of UTC: `+hh`, `+hhmm`, `+hh:mm`. Not a number: none of these. */
 function readOffset(bytes: Buffer, at: number, end: number): number {
   const sign = bytes[at];
   const length = end - at;
-  if (sign === BYTE.upperZ) return length === 1 ? 0 : Number.NaN;
   if (sign !== BYTE.plus && sign !== BYTE.dash) return Number.NaN;
   const hasColon = length === 6 && bytes[at + 3] === BYTE.colon;
   if (length !== 3 && length !== 5 && !hasColon) return Number.NaN;
-  const hours = digits(bytes, at + 1, 2);
-  const minutes = length === 3 ? 0 : digits(bytes, end - 2, 2);
-  if (!(hours <= 23 && minutes <= 59)) return Number.NaN;
+  const hours = pair(bytes, at + 1);
+  const minutes = length === 3 ? 0 : pair(bytes, end - 2);
+  if ((hours | minutes) < 0 || hours > 23 || minutes > 59) return Number.NaN;
   return (sign === BYTE.dash ? -1 : 1) * (hours * 60 + minutes);
 }
 
-/** Two or four of them; not a number if one is none. */
-function digits(bytes: Buffer, at: number, count: number): number {
-  let value = 0;
-  for (let place = at; place < at + count; place++) {
-    const byte = bytes[place] as number;
-    if (!isDigit(byte)) return Number.NaN;
-    value = value * 10 + byte - BYTE.zero;
-  }
-  return value;
+/** Two digits; -1: they are none. */
+function pair(bytes: Buffer, at: number): number {
+  const tens = (bytes[at] as number) - BYTE.zero;
+  const ones = (bytes[at + 1] as number) - BYTE.zero;
+  return tens >>> 0 <= 9 && ones >>> 0 <= 9 ? tens * 10 + ones : -1;
 }

@@ -203,13 +203,15 @@ export class RowJudge {
   #judgeDecline(bytes: Buffer): "send" | "never_retry" | "look_closer" {
     const { decline_code, decline_code_source, advice_code } = this.#byName;
     this.#declines.begin();
-    for (const { place, fallback } of [decline_code, decline_code_source, advice_code]) {
-      const start = place === -1 ? 0 : (this.#cells.starts[place] as number);
-      const end = place === -1 ? 0 : (this.#cells.ends[place] as number);
-      if (start === end) this.#declines.add(fallback, 0, fallback.length);
-      else this.#declines.add(bytes, start, end);
-    }
+    this.#addToDecline(bytes, decline_code);
+    this.#addToDecline(bytes, decline_code_source);
+    this.#addToDecline(bytes, advice_code);
     return this.#declines.judge();
+  }
+
+  #addToDecline(bytes: Buffer, { place, fallback }: ColumnPlan): void {
+    if (this.#isEmpty(place)) this.#declines.add(fallback, 0, fallback.length);
+    else this.#declines.add(bytes, this.#cells.starts[place] as number, this.#cells.ends[place] as number);
   }
 
   #print(bytes: Buffer, { place }: ColumnPlan, prints: Uint32Array, at: number): void {
