@@ -73,6 +73,13 @@ export class Merchant {
     return ended;
   }
 
+  /** Accepted rows in their canonical form, which nobody keeps; and a look into an empty ledger. */
+  async dryRun(data: Data, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    const ended = await this.run(["submit", data.exportPath, "--dry-run", "--json", "--as-of", data.asOf], { env });
+    checkIntake("submit --dry-run", documentOf(ended), data);
+    return ended;
+  }
+
   async submit(data: Data): Promise<Ended> {
     const before = (await readdir(this.inbound)).length;
     const ended = await this.run(["submit", data.exportPath, "--json", "--as-of", data.asOf]);

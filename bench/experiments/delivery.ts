@@ -18,7 +18,7 @@ export async function submit(stage: Stage): Promise<Findings> {
     [
       { name: "submit", run: async () => (await stage.merchant("submit")).submit(data) },
       { name: "its delivery alone", run: await deliveryOf(stage, files, server) },
-      { name: "validate", run: async () => (await stage.merchant("submit")).validate(data) },
+      { name: "dry run", run: async () => (await stage.merchant("submit")).dryRun(data) },
       { name: "plain insert", run: () => insertInto(stage, "attempts") },
       { name: sftpBatch.name, run: transferOf(sftpBatch, stage, files, server) },
     ],
@@ -26,7 +26,7 @@ export async function submit(stage: Stage): Promise<Findings> {
     stage.say,
   );
   const sftp = turns.of(sftpBatch.name);
-  const parts = sumOf([turns.of("validate"), turns.of("plain insert"), sftp]);
+  const parts = sumOf([turns.of("dry run"), turns.of("plain insert"), sftp]);
   return {
     measured: turns.all,
     targets: [
