@@ -83,7 +83,8 @@ error that names the nearest one, and all mistakes are told at once with path an
   Durations  500ms, 20s, 5m, 2h, 21d
   Variables  RESCUE_CONFIG, RESCUE_MERCHANT, RESCUE_DEADLINE, RESCUE_COLOR for the flags, RESCUE_DATA_DIR for data_dir;
              RESCUE_HOST names this machine where its host name changes, as in containers;
-             RESCUE_INTAKE=truth reads exports without the fast path, for comparison (also one_thread, workers, auto)
+             RESCUE_INTAKE=truth reads exports and writes batches without the fast path, for comparison (also one_thread,
+             workers, auto)
   Host key   host_key: "SHA256:…" pins the server's key; without a pin or known_hosts nothing is ever connected to
 
 config.example.yaml shows every key. \`rescue init\` writes a first one; \`rescue doctor --show-config\` shows what is in

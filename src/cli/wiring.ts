@@ -159,8 +159,13 @@ export async function withPipeline<T>(
 
 /** SSH is loaded when a connection is made: `report` and `reconcile FILE` need none. */
 function sftpTransport({ sftp }: MerchantConfig): Transport {
+  // One for the run: it remembers what the server gave.
+  let transport: Promise<Transport> | undefined;
   return {
-    connect: async (signal) => (await import("../transport/sftp.ts")).createSftpTransport(sftp).connect(signal),
+    connect: async (signal) => {
+      transport ??= import("../transport/sftp.ts").then((module) => module.createSftpTransport(sftp));
+      return (await transport).connect(signal);
+    },
   };
 }
 

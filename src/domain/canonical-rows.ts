@@ -9,6 +9,7 @@ import { HOUR_MS, type Instant, MINUTE_MS, SECOND_MS } from "./instant.ts";
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const LF = 0x0a;
+const PLUS = 0x2b;
 const DOT = 0x2e;
 const ZERO = 0x30;
 
@@ -102,6 +103,8 @@ export class CanonicalCells {
   /** Of a cell that is one: canonical form writes it as formatInstant does. */
   instant(column: number): Instant {
     const start = this.starts[column] as number;
+    // A window of thousands of years leaves the years of four digits.
+    if (this.bytes[start] === PLUS) return Date.parse(this.ascii(column));
     const time =
       this.#digits(start + 11, 2) * HOUR_MS +
       this.#digits(start + 14, 2) * MINUTE_MS +

@@ -78,7 +78,8 @@ export interface ExportBook {
   exports(): Promise<ExportRecord[]>;
   /**
    * Of an export that is being read: batches may be planned for it and rows be claimed. What only its end tells follows by `endExport` in the
-   * same transaction, which fails without it. Until then lookups find nothing of this export. One at a time.
+   * same transaction, which fails without it. Until then `hasAttempts`, `findAttempts` and `pendingOrdersOfSubscriptions` find nothing
+   * of this export. One at a time.
    */
   beginExport(begun: NewExport): Promise<number>;
   endExport(exportId: number, read: ReadExport): Promise<void>;

@@ -20,7 +20,8 @@ export interface BatchFileRequest {
 
 export interface BatchFiles {
   /**
-   * Resolves when the file is durable. May be called again before: files are begun in the order of the calls, and none after one that failed.
+   * Resolves when the file is durable. May be called again before: files are begun in the order of the calls, and none after one that could
+   * not be written.
    * Rejects with the Problem `disk_failed`, or with an Error that names a damaged export.
    */
   write(request: BatchFileRequest): Promise<ArchivedContent>;

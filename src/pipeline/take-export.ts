@@ -4,11 +4,12 @@
  */
 import { basename } from "node:path";
 import { formatCompactUtc, formatInstant } from "../domain/instant.ts";
-import type { Problem } from "../domain/problem.ts";
+import { Problem } from "../domain/problem.ts";
 import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
 import type { BreakRecord, NewBreak } from "../ledger/ledger.ts";
 import { type ArchiveWriter, keptName } from "./archive.ts";
+import type { ArchivedExport } from "./archived-rows.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { BatchPlanner } from "./plan-batches.ts";
 import { type ExportScreening, type ScreenSink, screenExport } from "./screen-export.ts";
@@ -93,6 +94,7 @@ async function claimWhileReading(
     if (!isClaimed(screening)) return { ...screening, newBreaks: [] };
     const archived = await canonical.keep();
     passStep("export.archived");
+    await proveArchived(context, { archivePath, archived });
     const { sha256, rows, accepted, skipped, rejected } = screening;
     await ledger.endExport(exportId, { sha256, rows, accepted, skipped, rejected, archived });
     passStep("export.recorded");
@@ -102,6 +104,19 @@ async function claimWhileReading(
   // Without a row to send, what was met on the way is recorded all the same.
   const isAllKnown = taken.problem === undefined && taken.accepted === 0;
   return isAllKnown ? { ...taken, newBreaks: await ledger.recordBreaks(retried) } : taken;
+}
+
+/** Everything resumes from these rows: a copy that does not read back as it was written is no ground for a claim. */
+async function proveArchived(
+  { archive }: PipelineContext,
+  { archivePath, archived }: Required<ArchivedExport>,
+): Promise<void> {
+  const { sha256 } = await archive.hash(archivePath);
+  if (sha256 === archived?.sha256) return;
+  await archive.remove(archivePath);
+  throw new Problem("disk_failed", `${archivePath} does not read back as it was written`, {
+    hint: "Nothing of the export was claimed or sent. Look at the disk of data_dir; then run again.",
+  });
 }
 
 function isClaimed({ problem, accepted }: Pick<TakenExport, "problem" | "accepted">): boolean {

@@ -18,7 +18,10 @@ export interface Channel {
   files: number;
 }
 
-/** How many channels a connection may have. Shared by all connections to a server: one that gave no second is not asked again. */
+/**
+ * How many channels the next connection may have. Shared by all connections of a run: only the first one asks for a second channel, because a
+ * server may hang up over it, give it and end it, or never answer on it, and what that costs must not be paid twice.
+ */
 export interface ChannelLimit {
   most: number;
 }
@@ -33,6 +36,8 @@ export class SftpChannels {
   readonly #open: () => Promise<SFTPWrapper>;
   readonly #limit: ChannelLimit;
   readonly #concurrency: number;
+  /** Of this connection. */
+  #most: number;
   #isOpening = false;
 
   /** `open` may reject, or never settle where the connection dies. */
@@ -40,6 +45,7 @@ export class SftpChannels {
     this.#open = open;
     this.#limit = limit;
     this.#concurrency = concurrency;
+    this.#most = limit.most;
     this.#channels = [this.#channelOf(first)];
   }
 
@@ -56,17 +62,14 @@ export class SftpChannels {
   }
 
   async #openAnother(): Promise<void> {
-    const { most } = this.#limit;
-    if (this.#isOpening || this.#channels.length >= most) return;
+    if (this.#isOpening || this.#channels.length >= this.#most) return;
     this.#isOpening = true;
-    // Until it is there: a server may hang up over it.
-    this.#limit.most = this.#channels.length;
+    this.#limit.most = 1;
     try {
       this.#channels.push(this.#channelOf(await this.#open()));
-      this.#limit.most = most;
       this.#isOpening = false;
     } catch {
-      // It was refused: those that are there will do.
+      // It was refused: those that are there will do, and no other is asked for.
     }
   }
 

@@ -20,8 +20,8 @@ export interface LiveSession {
   readonly serverVersion: string;
   readonly idleTimeoutMs: DurationMs;
   readonly signal: AbortSignal | undefined;
-  /** Another SFTP channel. */
-  openChannel(): Promise<SFTPWrapper>;
+  /** Another SFTP channel. `onOpen` is told before anything else can happen to it. */
+  openChannel(onOpen: (sftp: SFTPWrapper) => void): Promise<SFTPWrapper>;
 }
 
 interface Waiting {
@@ -63,10 +63,8 @@ export class SftpConnection {
   }
 
   /** One more channel, which lives as long as the connection does. Rejects if the server refuses it; may never settle if it is silent. */
-  async openChannel(): Promise<SFTPWrapper> {
-    const sftp = await this.#session.openChannel();
-    this.#watch(sftp);
-    return sftp;
+  openChannel(): Promise<SFTPWrapper> {
+    return this.#session.openChannel((sftp) => this.#watch(sftp));
   }
 
   /**

@@ -151,15 +151,20 @@ class Attempt {
       serverVersion: this.#serverVersion,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       signal: this.#options.signal,
-      openChannel: () => this.#openChannel(),
+      openChannel: (onOpen) => this.#openChannel(onOpen),
     });
   }
 
-  #openChannel(): Promise<SFTPWrapper> {
+  #openChannel(onOpen: (sftp: SFTPWrapper) => void): Promise<SFTPWrapper> {
     // Its types leave out the ssh2 client that ssh2-sftp-client wraps; it knows one channel only.
     const { client } = this.#client as unknown as { readonly client: Client };
     return new Promise((resolve, reject) => {
-      client.sftp((error, sftp) => (error ? reject(error) : resolve(sftp)));
+      client.sftp((error, sftp) => {
+        if (error) return reject(error);
+        // At once: its end may come in the same breath.
+        onOpen(sftp);
+        resolve(sftp);
+      });
     });
   }
 

@@ -25,3 +25,13 @@ test("amounts and instants are those of the rebill, of any century and to the mi
     }),
   );
 });
+
+test("an instant beyond the year 9999 is read as it was written", () => {
+  const cells = new CanonicalCells();
+  const far = Date.UTC(10_240, 1, 29, 3, 4, 5);
+  const [rebill] = fc.sample(anyRebill, 1);
+  if (!rebill) throw new Error("no rebill");
+  const text = canonicalRow({ ...rebill, expiresAt: far });
+  cells.moveTo(new CanonicalRows(Buffer.from(text), Uint32Array.of(Buffer.byteLength(text))), 0);
+  expect(cells.instant(canonicalIndex("expires_at"))).toBe(far);
+});

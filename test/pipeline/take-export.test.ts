@@ -1,5 +1,5 @@
 /** Rows are claimed while their export is still being read: what is found at its end takes them back. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { isProblem } from "../../src/domain/problem.ts";
@@ -74,6 +74,28 @@ test("a file that cannot be read to its end leaves no claim", async () => {
   expect(claims).toBeGreaterThan(1);
   await expectNothingTaken(context);
   expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY + 10);
+});
+
+test("an archived copy that does not read back as it was written claims nothing, and the same export can be taken later", async () => {
+  const { merchant, context } = await make();
+  const file = await merchant.writeExport("a.csv", exportCsv(MANY));
+  const archive = Object.create(context.archive) as typeof context.archive;
+  archive.create = async (path) => {
+    const writer = await context.archive.create(path);
+    const keep = writer.keep.bind(writer);
+    writer.keep = async () => {
+      const kept = await keep();
+      const at = context.archive.resolve(path);
+      await writeFile(at, (await readFile(at, "utf8")).replace("19.99", "91.99"));
+      return kept;
+    };
+    return writer;
+  };
+  const failure = await takeExport({ ...context, archive }, file, TAKE).catch((error: unknown) => error);
+  expect(isProblem(failure, "disk_failed")).toBe(true);
+  expect(String(failure)).toContain("does not read back as it was written");
+  await expectNothingTaken(context);
+  expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY);
 });
 
 test("a dry run leaves nothing at all", async () => {

@@ -48,13 +48,13 @@ export interface EmbeddedManners {
   readonly mostSessions?: number;
   /** Instead of refusing one more, it ends the connection. */
   readonly hangsUpAtOneMore?: boolean;
-  /** Told of each session, and how to end its channel alone. */
-  readonly onSession?: (nth: number, end: () => void) => void;
+  /** Told of each session: the how-manyth of its connection, how to end its channel alone, and when its first answer was sent. */
+  readonly onSession?: (nth: number, end: () => void, ready: Promise<void>) => void;
   /**
    * A status to answer with instead, no answer and no act, or an act without an answer. Asked before the act, with the
-   * how-manyth of its kind in its session it is.
+   * how-manyth of its kind in its session it is, and the how-manyth of its connection that session is.
    */
-  readonly fault?: (act: ServerAct, nth: number) => number | "no answer" | "lost answer" | undefined;
+  readonly fault?: (act: ServerAct, nth: number, session: number) => number | "no answer" | "lost answer" | undefined;
 }
 
 export interface EmbeddedServer {
@@ -91,11 +91,13 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
       accept().on("sftp", (acceptSftp) => {
         const sftp = acceptSftp();
         const session = opensBySession.push(0) - 1;
-        manners.onSession?.(opensBySession.length, () => sftp.end());
+        const nth = sessions;
+        const ready = new Promise<void>((resolve) => sftp.once("ready", resolve));
+        manners.onSession?.(nth, () => sftp.end(), ready);
         const onOpen = () => {
           opensBySession[session] = (opensBySession[session] ?? 0) + 1;
         };
-        new Session(sftp, files, manners, onOpen);
+        new Session(sftp, files, manners, { nth, onOpen });
       });
     });
   });
@@ -151,7 +153,16 @@ class Session {
   readonly #lost = new Set<number>();
   #freeAt = 0;
 
-  constructor(sftp: SFTPWrapper, files: Map<string, Buffer>, manners: EmbeddedManners, onOpen: () => void) {
+  /** The how-manyth of its connection. */
+  readonly #nth: number;
+
+  constructor(
+    sftp: SFTPWrapper,
+    files: Map<string, Buffer>,
+    manners: EmbeddedManners,
+    { nth, onOpen }: { readonly nth: number; readonly onOpen: () => void },
+  ) {
+    this.#nth = nth;
     this.#sftp = sftp;
     this.#loseAnswers();
     this.#files = files;
@@ -181,7 +192,7 @@ class Session {
       const args = sent.map((value) => (typeof value === "string" ? posix.resolve("/", value) : value)) as never[];
       const nth = (this.#counts.get(act) ?? 0) + 1;
       this.#counts.set(act, nth);
-      const fault = this.#manners.fault?.(act, nth);
+      const fault = this.#manners.fault?.(act, nth, this.#nth);
       if (fault === "no answer") return;
       if (fault === "lost answer") this.#lost.add(id);
       if (typeof fault === "number") sendStatus(this.#sftp, id, fault);

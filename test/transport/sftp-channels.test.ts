@@ -105,15 +105,21 @@ describe("channels", () => {
     await next.close();
   });
 
-  test("a channel that ends by itself ends the connection, so that nothing waits on it", async () => {
-    let end: (() => void) | undefined;
+  test.each([
+    ["later", (_: () => void, __: Promise<void>) => {}],
+    ["in the breath of its first answer", (end: () => void, ready: Promise<void>) => void ready.then(end)],
+  ])("a channel that ends by itself, %s, ends the connection, so that nothing waits on it", async (_, onSecond) => {
+    let end = () => {};
     const drop = await begin({
-      onSession: (nth, close) => {
-        if (nth === 2) end = close;
+      onSession: (nth, close, ready) => {
+        if (nth !== 2) return;
+        end = close;
+        onSecond(close, ready);
       },
     });
-    for (let wave = 0; wave < 2; wave++) await uploadMany(drop, 8, "/inbound", wave);
-    end?.();
+    // Some of them may be on it.
+    await Promise.allSettled(Array.from({ length: 8 }, (_, index) => drop.upload(source, `/inbound/0-${index}`)));
+    end();
     // It takes a moment until we hear of it; the connection itself is well.
     const deadline = performance.now() + 5_000;
     const look = () =>

@@ -114,7 +114,9 @@ export class SqliteExportBook implements ExportBook, Held {
   }
 
   hasAttempts(): Promise<boolean> {
-    return this.#session.read(() => this.#statements.anyAttempt.get() !== undefined);
+    return this.#session.read(
+      () => this.#statements.anyAttempt.get(this.#begun?.firstAttemptId ?? ANY_ID) !== undefined,
+    );
   }
 
   findAttempts(identities: readonly RebillIdentity[]): Promise<AttemptRecord[]> {
@@ -235,7 +237,8 @@ function prepare({ db }: Session) {
       ),
     exportOfBatch: () => db.prepare<[number], number>("SELECT export_id FROM batch WHERE batch_id = ?").pluck(),
     lastAttempt: () => db.prepare<[], number>("SELECT max(attempt_id) FROM attempt").pluck(),
-    anyAttempt: () => db.prepare<[], number>("SELECT 1 FROM attempt LIMIT 1").pluck(),
+    anyAttempt: () =>
+      db.prepare<[before: number], number>("SELECT 1 FROM attempt WHERE attempt_id < ? LIMIT 1").pluck(),
     transactionOf: () =>
       db.prepare<[number], string>("SELECT transaction_id FROM attempt WHERE attempt_id = ?").pluck(),
     insertReclaim: () =>

@@ -32,12 +32,12 @@ export class KeyTable implements Held {
   readonly #session: Session;
   readonly #statements: ReturnType<typeof prepare>;
   /** Called with two attempts whose keys have the same number, if both were held at the same time. */
-  readonly #onTwins: (one: number, other: number) => void;
+  readonly #onTwins: ((one: number, other: number) => void) | undefined;
   #hashes = new Float64Array(FIRST_HELD);
   #attemptIds = new Float64Array(FIRST_HELD);
   #held = 0;
 
-  constructor(session: Session, table: KeyTableName, onTwins: (one: number, other: number) => void = () => {}) {
+  constructor(session: Session, table: KeyTableName, onTwins?: (one: number, other: number) => void) {
     this.#session = session;
     this.#statements = prepare(session, table);
     this.#onTwins = onTwins;
@@ -79,7 +79,8 @@ export class KeyTable implements Held {
       const attemptId = attemptIds[ordinal] as number;
       // Those that the sort did not tell apart.
       if (!isSameGroup(order[groupFrom] as number, order[at] as number)) groupFrom = at;
-      for (let other = groupFrom; other < at; other++) {
+      // Where nobody asks, a key that many share must not cost its square.
+      for (let other = groupFrom; this.#onTwins && other < at; other++) {
         const earlier = (order[other] as number) % MOST_HELD;
         if (hashes[earlier] === hash) this.#onTwins(attemptIds[earlier] as number, attemptId);
       }

@@ -59,6 +59,16 @@ export function begunExportPromises(bench: LedgerBench): void {
       });
     });
 
+    test("does not make it seem that something was claimed before", async () => {
+      const { ledger } = bench;
+      await ledger.transaction(async () => {
+        const exportId = await beginWith(0, 3);
+        expect(await ledger.hasAttempts()).toBe(false);
+        await ledger.endExport(exportId, sampleExport());
+        expect(await ledger.hasAttempts()).toBe(true);
+      });
+    });
+
     test("cannot claim a transaction that was claimed before, nor one of its own again", async () => {
       const { ledger } = bench;
       await planBatch(ledger, sampleAttempt(10));
