@@ -326,8 +326,14 @@ export interface ResultBook {
     readonly orderIds: readonly string[];
     readonly sessionKeys: readonly string[];
   }): Promise<AttemptRecord[]>;
-  /** The same attempts, each once, in no order, with what decides about a result row only. The objects are the caller's. */
+  /** Of each of these orders the ids of its attempts, ascending; empty: it was never sent. A fraction of the cost of the attempts. */
+  findAttemptIds(orderIds: readonly string[]): Promise<number[][]>;
+  /**
+   * The same attempts, and those with one of these ids, each once, in no order, with what decides about a result row only. The
+   * objects are the caller's.
+   */
   findSentAttempts(keys: {
+    readonly attemptIds: readonly number[];
     readonly orderIds: readonly string[];
     readonly sessionKeys: readonly string[];
   }): Promise<SentAttempt[]>;

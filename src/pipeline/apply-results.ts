@@ -1,9 +1,4 @@
-/**
- * One result file → the ledger, in one transaction. Rows are decided in the order of the file, but looked up and appended a
- * stretch at a time, in the ledger's order: a file that lists a million orders in an order of its own would otherwise read
- * and write the ledger at a million places.
- */
-
+/** One result file → the ledger, in one transaction. */
 import type { BreakCode } from "../domain/break.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { type ResultRow, type RowVerdict, reconcileRow } from "../domain/reconcile.ts";
@@ -16,12 +11,12 @@ import type {
   ResultFileRecord,
   Stamp,
 } from "../ledger/ledger.ts";
-import { readResults } from "../profiles/decode.ts";
 import { closeOverdue } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
-import { KnownAttempts } from "./known-attempts.ts";
+import type { KnownAttempts } from "./known-attempts.ts";
 import { pagesOf } from "./pages.ts";
-import { RowsAlike } from "./rows-alike.ts";
+import { type PageSizes, type ResultPage, readPages } from "./result-pages.ts";
+import { RowFindings } from "./row-findings.ts";
 import { passStep } from "./steps.ts";
 
 export interface Counts {
@@ -31,46 +26,19 @@ export interface Counts {
   breaks: BreakRecord[];
 }
 
-const UNKNOWN_TOO = "are for orders that were never sent from here; is it another merchant's file?";
-
-const STRETCH_ROWS = 8_000;
-const MOST_STRETCH_ROWS = 64_000;
-/** A stretch passes through the whole ledger: of a larger file it takes more rows along, so that a page is not read for each. */
-const STRETCHES = 125;
-const ROW_BYTES = 100;
-
-interface Stretch {
-  readonly rows: readonly ResultRow[];
-  readonly malformed: readonly { readonly line: number; readonly malformed: string }[];
-}
-
-export async function* readStretches(context: PipelineContext, file: ResultFileRecord): AsyncGenerator<Stretch> {
-  let rows: ResultRow[] = [];
-  let malformed: { readonly line: number; readonly malformed: string }[] = [];
-  const rowsTogether = Math.min(MOST_STRETCH_ROWS, Math.max(STRETCH_ROWS, file.sizeBytes / ROW_BYTES / STRETCHES));
-  for await (const lines of readResults(context.profile, context.archive.resolve(file.archivePath))) {
-    for (const line of lines) {
-      if ("malformed" in line) malformed.push(line);
-      else rows.push(line);
-    }
-    if (rows.length + malformed.length < rowsTogether) continue;
-    yield { rows, malformed };
-    rows = [];
-    malformed = [];
-  }
-  if (rows.length + malformed.length > 0) yield { rows, malformed };
-}
-
 /**
  * Records what rows of the file say of deliveries, and nothing else: rows that waited for one that is proven here come before
  * its own.
  */
-export async function recordDeliveries(context: PipelineContext, file: ResultFileRecord): Promise<void> {
+export async function recordDeliveries(
+  context: PipelineContext,
+  file: ResultFileRecord,
+  sizes?: PageSizes,
+): Promise<void> {
   const unfinished = await context.ledger.batches("unfinished");
   if (unfinished.length === 0) return;
   await context.ledger.transaction(async () => {
-    for await (const { rows } of readStretches(context, file)) {
-      const known = await KnownAttempts.load(context, rows);
+    for await (const { rows, known } of readPages(context, file, sizes)) {
       for (const row of rows) {
         const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
         await settleBatchBy(context, known, verdict, row);
@@ -79,23 +47,19 @@ export async function recordDeliveries(context: PipelineContext, file: ResultFil
   });
 }
 
-export async function applyFile(context: PipelineContext, file: ResultFileRecord): Promise<Counts> {
+export async function applyFile(context: PipelineContext, file: ResultFileRecord, sizes?: PageSizes): Promise<Counts> {
   const { ledger } = context;
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
-    const malformed = new RowsAlike(context, file, "malformed_result", "of the file cannot be read");
-    const unknown = new RowsAlike(context, file, "unknown_order", UNKNOWN_TOO);
-    for await (const stretch of readStretches(context, file)) {
-      counts.rows += stretch.rows.length + stretch.malformed.length;
-      const unreadable = stretch.malformed.map(({ line, malformed: why }) =>
-        malformed.ofFile(line, why, `line ${line}`),
-      );
-      const breaks = await malformed.named(unreadable);
-      await applyStretch(context, file, stretch.rows, { counts, breaks, unknown });
+    const findings = new RowFindings(context, file);
+    for await (const page of readPages(context, file, sizes)) {
+      counts.rows += page.rows.length + page.malformed.length;
+      await applyPage(context, file, page, counts, findings);
+      if (page.endsStretch) await recordBreaks(context, await findings.take(), counts);
       passStep("reconcile.rows_applied");
     }
-    await recordBreaks(context, [...malformed.rest(), ...unknown.rest()], counts);
+    await recordBreaks(context, findings.rest(), counts);
     if (file.applied === undefined) {
       const { rows, applied, repeated } = counts;
       await ledger.markApplied(file.resultFileId, { ...stamp(context), rows, applied, repeated });
@@ -105,40 +69,34 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
   });
 }
 
-async function applyStretch(
+async function applyPage(
   context: PipelineContext,
   file: ResultFileRecord,
-  rows: readonly ResultRow[],
-  { counts, breaks, unknown }: { readonly counts: Counts; readonly breaks: NewBreak[]; readonly unknown: RowsAlike },
+  { rows, malformed, known }: ResultPage,
+  counts: Counts,
+  findings: RowFindings,
 ): Promise<void> {
   const now = stamp(context);
-  const known = await KnownAttempts.load(context, rows);
   const outcomes: NewOutcome[] = [];
-  const strangers: NewBreak[] = [];
   for (const row of rows) {
     const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
     if (verdict.verdict === "repeated") {
       counts.repeated += 1;
     } else if (verdict.verdict === "break") {
-      (verdict.found.code === "unknown_order" ? strangers : breaks).push({ ...verdict.found, ...now });
+      findings.add(verdict.found);
       await settleBatchBy(context, known, verdict, row);
     } else {
       const { attempt, outcome } = verdict;
       counts.applied += 1;
       await settleBatchBy(context, known, verdict, row);
-      for (const late of verdict.breaks) breaks.push({ ...late, ...now });
+      for (const late of verdict.breaks) findings.add(late);
       outcomes.push(newOutcome(file, row, outcome, attempt.attemptId, now));
       known.learn(attempt, outcome, row.sessionKey);
     }
   }
   await appendOutcomes(context, outcomes);
   await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
-  const all = [...breaks, ...(await unknown.named(strangers))];
-  await recordBreaks(
-    context,
-    all.toSorted((a, b) => a.line - b.line),
-    counts,
-  );
+  await findings.endPage(malformed);
 }
 
 function newOutcome(

@@ -12,17 +12,25 @@ export class KnownAttempts {
   readonly #byOrder = new Map<string, Known[]>();
   readonly #bySession = new Map<string, Known[]>();
 
-  static async load({ ledger }: PipelineContext, rows: readonly ResultRow[]): Promise<KnownAttempts> {
+  /** `attemptIds`: those that are known to be all attempts of some of the orders; the other orders are looked up. */
+  static async load(
+    { ledger }: PipelineContext,
+    rows: readonly ResultRow[],
+    attemptIds: readonly number[],
+  ): Promise<KnownAttempts> {
     const known = new KnownAttempts();
-    const orderIds = new Set(rows.map((row) => row.orderId));
-    orderIds.delete("");
+    for (const page of pagesOf(attemptIds)) {
+      known.#add(await ledger.findSentAttempts({ attemptIds: page, orderIds: [], sessionKeys: [] }));
+    }
+    const orderIds = new Set<string>();
+    for (const { orderId } of rows) if (orderId !== "" && !known.#byOrder.has(orderId)) orderIds.add(orderId);
     // Neighbours in the ledger's index are read at a fraction of the cost of strangers.
     for (const page of pagesOf([...orderIds].sort())) {
-      known.#add(await ledger.findSentAttempts({ orderIds: page, sessionKeys: [] }));
+      known.#add(await ledger.findSentAttempts({ attemptIds: [], orderIds: page, sessionKeys: [] }));
     }
     const sessionKeys = new Set(rows.filter((row) => known.#goesBySession(row)).map((row) => row.sessionKey));
     for (const page of pagesOf([...sessionKeys])) {
-      const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: page });
+      const found = await ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys: page });
       known.#add(found.filter((attempt) => !known.#holds(attempt)));
     }
     return known;

@@ -9,13 +9,13 @@ import { Problem } from "../domain/problem.ts";
 import { reconcileRow } from "../domain/reconcile.ts";
 import type { BatchRecord, BreakRecord, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
-import { applyFile, type Counts, readStretches, recordDeliveries } from "./apply-results.ts";
+import { applyFile, type Counts, recordDeliveries } from "./apply-results.ts";
 import { keptName } from "./archive.ts";
 import { archivePlanned } from "./archive-planned.ts";
 import { currentBatch, plannedAt } from "./batch-facts.ts";
 import { closeUncertainty } from "./close-findings.ts";
 import { checkStop, type PipelineContext, stamp } from "./context.ts";
-import { KnownAttempts } from "./known-attempts.ts";
+import { type PageSizes, readPages } from "./result-pages.ts";
 import { passStep } from "./steps.ts";
 
 /** What became known by some rows. */
@@ -47,14 +47,15 @@ export async function reconcile(context: PipelineContext, given: readonly string
 export async function applyFiles(
   context: PipelineContext,
   files: readonly ResultFileRecord[],
+  sizes?: PageSizes,
 ): Promise<Reconciliation> {
   const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
   for (const file of files) {
     checkStop(context);
     const counts = await context.ledger.transaction(async () => {
-      await recordDeliveries(context, file);
+      await recordDeliveries(context, file, sizes);
       addApplied(total, await applyWaiting(context));
-      return applyFile(context, file);
+      return applyFile(context, file, sizes);
     });
     passStep("reconcile.file_applied");
     addApplied(total, counts);
@@ -101,8 +102,7 @@ export async function findOrdersShown(
 ): Promise<string[]> {
   const shown = new Set<string>();
   for (const file of await collectedSince(context, sinceRecordedAt)) {
-    for await (const { rows } of readStretches(context, file)) {
-      const known = await KnownAttempts.load(context, rows);
+    for await (const { rows, known } of readPages(context, file)) {
       for (const row of rows) {
         const verdict = reconcileRow(row, known.candidatesFor(row), file.name);
         const spokenOf = verdict.verdict === "applied" ? verdict.attempt : verdict.verdict === "break" && verdict.found;

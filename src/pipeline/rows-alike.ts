@@ -15,6 +15,8 @@ export class RowsAlike {
   readonly #what: string;
   #count = 0;
   #firstUnnamed = 0;
+  /** Of this file, recorded or not yet. */
+  readonly #named = new Set<string>();
 
   /** `what`: the end of "from here on so many more rows …". */
   constructor(context: PipelineContext, file: ResultFileRecord, code: AlikeCode, what: string) {
@@ -25,8 +27,8 @@ export class RowsAlike {
   }
 
   /**
-   * Those of a stretch that are told one by one: whatever was told before, and so many new ones of the file. Where it is applied
-   * again and its rest was told, nothing of it is new.
+   * Given in the order of the file: those that are told one by one. Whatever was told before, and so many new ones of the file;
+   * where it is applied again and its rest was told, nothing of it is new.
    */
   async named(found: readonly NewBreak[]): Promise<NewBreak[]> {
     if (found.length === 0) return [];
@@ -34,12 +36,13 @@ export class RowsAlike {
     for (const page of pagesOf(found)) for (const fingerprint of await this.#toldOf(page)) told.add(fingerprint);
     const [rest] = await this.#toldOf([this.#restFrom(0, 0)]);
     return found.filter(({ fingerprint, line }) => {
-      if (told.has(fingerprint)) return true;
+      if (told.has(fingerprint) || this.#named.has(fingerprint)) return true;
       if (rest !== undefined) return false;
       this.#count += 1;
       if (this.#count > NAMED && this.#firstUnnamed === 0) this.#firstUnnamed = line;
-      if (this.#count <= NAMED) told.add(fingerprint);
-      return this.#count <= NAMED;
+      if (this.#count > NAMED) return false;
+      this.#named.add(fingerprint);
+      return true;
     });
   }
 

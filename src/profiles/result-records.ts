@@ -71,6 +71,13 @@ export class RecordReader {
     return records;
   }
 
+  /** For who splits lines himself and lets it see those that are not plain: the records that this line completes. */
+  writeLine(line: string, number: number): ResultRecord[] {
+    const records: ResultRecord[] = [];
+    this.#push(line, number, records);
+    return records;
+  }
+
   /** The rest: a last line without a newline, and lines behind a quote that nothing closed. */
   end(): ResultRecord[] {
     const records: ResultRecord[] = [];

@@ -12,11 +12,11 @@ import { isProblem } from "../../src/domain/problem.ts";
 import { readExport } from "../../src/intake/read-export.ts";
 import { RejectsFile } from "../../src/intake/rejects.ts";
 import { checkResultFile } from "../../src/profiles/check-results.ts";
-import { readResults } from "../../src/profiles/decode.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import { parseProfile } from "../../src/profiles/parse-profile.ts";
 import { goodRow, NOW, POLICY, SHAPE, toCsv } from "../intake/read-all.ts";
 import { resultCsv } from "../support/pipeline.ts";
+import { readResults } from "../support/read-results.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "rescue-limits-"));
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
@@ -68,7 +68,7 @@ const takeResults: Work = async (text) => {
   await writeFile(path, text);
   const verdict = await checkResultFile(flex, path);
   if (typeof verdict === "object" && !("unterminated" in verdict)) return;
-  for await (const page of readResults(flex, path)) expect(page.length).toBeGreaterThan(0);
+  for await (const row of readResults(flex, path)) expect(row.line).toBeGreaterThan(1);
 };
 
 const takeProfile: Work = (text) => {

@@ -6,11 +6,11 @@ import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkResultFile } from "../../src/profiles/check-results.ts";
-import { readResults } from "../../src/profiles/decode.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import { isSafeRemoteName, matchesResultName } from "../../src/profiles/names.ts";
 import { RecordReader, type ResultRecord } from "../../src/profiles/result-records.ts";
 import { resultCsv } from "../support/pipeline.ts";
+import { readResults } from "../support/read-results.ts";
 import { corpusOf } from "./corpus.ts";
 import { CANARY, expectHarmless, fuzz } from "./fuzz.ts";
 import { damaged, hostileCell, hostileCsv } from "./hostile.ts";
@@ -26,13 +26,11 @@ async function checkResults(bytes: Buffer): Promise<string[]> {
   if (typeof verdict === "object" && !("unterminated" in verdict)) return Object.values(verdict).map(String);
   const reasons: string[] = [];
   let line = 1;
-  for await (const page of readResults(flex, path)) {
-    for (const row of page) {
-      expect(row.line).toBeGreaterThan(line);
-      line = row.line;
-      if ("malformed" in row) reasons.push(row.malformed);
-      else for (const value of Object.values(row)) if (typeof value === "string") expectHarmless(value);
-    }
+  for await (const row of readResults(flex, path)) {
+    expect(row.line).toBeGreaterThan(line);
+    line = row.line;
+    if ("malformed" in row) reasons.push(row.malformed);
+    else for (const value of Object.values(row)) if (typeof value === "string") expectHarmless(value);
   }
   for (const reason of reasons) expectHarmless(reason);
   return reasons;

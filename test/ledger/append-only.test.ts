@@ -147,7 +147,7 @@ test("a ledger that an older program filled still finds its attempts by all thei
     INSERT INTO outcome VALUES (1, 3, 'refunded', 'R', 1, 'USD', NULL, 'person', NULL, 0, '', '', '', 1, 1)`);
   old.close();
   const ledger = await openSqliteLedger({ folder: place, merchant: "acme", host: "here", clock: () => 5 });
-  const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: ["sk-ä"] });
+  const found = await ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys: ["sk-ä"] });
   expect(found).toMatchObject([{ attemptId: 1, sessionKey: "sk-ä", outcomes: [{}, {}, {}] }]);
   expect(await ledger.findAttempts([{ orderId: "", transactionId: "t" }])).toMatchObject([{ attemptId: 1 }]);
   expect(await ledger.checkIntegrity()).toEqual([]);

@@ -6,9 +6,10 @@ import { stringify } from "csv-stringify/sync";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkResultFile, type ResultFileVerdict } from "../../src/profiles/check-results.ts";
-import { type ResultLine, readResults } from "../../src/profiles/decode.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import type { Profile } from "../../src/profiles/profile.ts";
+import type { ResultLine } from "../../src/profiles/row-decoder.ts";
+import { readResults } from "../support/read-results.ts";
 
 const FIXTURES = new URL("../../fixtures/results/", import.meta.url).pathname;
 const HEADER = "orderId,orderSessionKey,status,amount,currency,processedAtUtc,responseCode,message";
@@ -237,9 +238,7 @@ describe("other profiles", () => {
 });
 
 async function readAll(profile: Profile, path: string): Promise<ResultLine[]> {
-  const lines: ResultLine[] = [];
-  for await (const page of readResults(profile, path)) lines.push(...page);
-  return lines;
+  return Array.fromAsync(readResults(profile, path));
 }
 
 /** As much of the line as the expectation speaks of. */

@@ -137,6 +137,7 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     findResultFile: (sha256) => results.findResultFile(sha256),
     markApplied: (resultFileId, applied) => results.markApplied(resultFileId, applied),
     findAttemptsForResults: (keys) => results.findAttemptsForResults(keys),
+    findAttemptIds: (orderIds) => results.findAttemptIds(orderIds),
     findSentAttempts: (keys) => results.findSentAttempts(keys),
     appendOutcomes: (outcomes) => results.appendOutcomes(outcomes),
     recordBreaks: (found) => breaks.recordBreaks(found),

@@ -14,7 +14,7 @@ import type { AttemptReader } from "./attempt-reader.ts";
 import { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import { SentAttemptReader } from "./sent-attempts.ts";
+import { SentAttemptReader, type SentKeys } from "./sent-attempts.ts";
 import type { Session } from "./session.ts";
 
 type Collection = Stamp & { readonly found: number; readonly collected: number };
@@ -99,11 +99,12 @@ export class SqliteResultBook implements ResultBook {
     });
   }
 
-  findSentAttempts(keys: {
-    readonly orderIds: readonly string[];
-    readonly sessionKeys: readonly string[];
-  }): Promise<SentAttempt[]> {
-    return this.#session.read(() => this.#sent.find(keys.orderIds, keys.sessionKeys));
+  findAttemptIds(orderIds: readonly string[]): Promise<number[][]> {
+    return this.#session.read(() => this.#sent.idsOfOrders(orderIds));
+  }
+
+  findSentAttempts(keys: SentKeys): Promise<SentAttempt[]> {
+    return this.#session.read(() => this.#sent.find(keys));
   }
 
   appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {

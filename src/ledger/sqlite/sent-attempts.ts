@@ -1,7 +1,7 @@
 /** Attempts as a result row must be compared with them: by order, or by the session key that they learned. */
 import type { BatchState } from "../../domain/batch.ts";
 import type { Outcome, OutcomeStatus } from "../../domain/outcome.ts";
-import type { SentAttempt } from "../ledger.ts";
+import type { ResultBook, SentAttempt } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
 import type { KeyTable } from "./key-table.ts";
@@ -29,6 +29,8 @@ type OutcomeColumns = [
   sessionKey: string,
 ];
 
+export type SentKeys = Parameters<ResultBook["findSentAttempts"]>[0];
+
 type BatchFacts = Pick<SentAttempt, "batchState" | "batchWasUploaded">;
 
 type Found = { -readonly [Key in keyof Omit<SentAttempt, "outcomes">]: SentAttempt[Key] } & { outcomes: Outcome[] };
@@ -45,14 +47,22 @@ export class SentAttemptReader {
   }
 
   /** Each attempt once. Inside the caller's read or write. */
-  find(orderIds: readonly string[], sessionKeys: readonly string[]): SentAttempt[] {
+  find({ attemptIds, orderIds, sessionKeys }: SentKeys): SentAttempt[] {
     const rows = orderIds.length === 0 ? [] : this.#statements.ofOrders.all(JSON.stringify(orderIds));
-    if (sessionKeys.length > 0) {
-      const known = new Set(rows.map(([attemptId]) => attemptId));
-      const others = this.idsOfSessionKeys(sessionKeys).filter((id) => !known.has(id));
-      rows.push(...this.#statements.ofIds.all(JSON.stringify(others)));
-    }
+    const ids = sessionKeys.length === 0 ? attemptIds : [...attemptIds, ...this.idsOfSessionKeys(sessionKeys)];
+    if (ids.length === 0) return this.#complete(rows);
+    const known = new Set(rows.map(([attemptId]) => attemptId));
+    const others = [...new Set(ids)].filter((id) => !known.has(id));
+    for (const row of this.#statements.ofIds.all(JSON.stringify(others))) rows.push(row);
     return this.#complete(rows);
+  }
+
+  idsOfOrders(orderIds: readonly string[]): number[][] {
+    const ids: number[][] = orderIds.map(() => []);
+    for (const [index, attemptId] of this.#statements.idsOfOrders.all(JSON.stringify(orderIds))) {
+      ids[index]?.push(attemptId);
+    }
+    return ids;
   }
 
   idsOfSessionKeys(sessionKeys: readonly string[]): number[] {
@@ -128,6 +138,14 @@ function prepare(db: Database) {
   return lazily({
     ofOrders: () => attempts("order_id"),
     ofIds: () => attempts("attempt_id"),
+    // Answered by the index alone. Of an order the later attempt has the larger id.
+    idsOfOrders: () =>
+      db
+        .prepare<[string], [index: number, attemptId: number]>(
+          `SELECT wanted.key, attempt_id FROM json_each(?) AS wanted CROSS JOIN attempt ON order_id = wanted.value
+         ORDER BY wanted.id, attempt_number`,
+        )
+        .raw(),
     outcomes: () =>
       db
         .prepare<[string], OutcomeColumns>(

@@ -1,6 +1,6 @@
 /** Reads that give a part of what is known, for millions of rows: the part is the same as in the whole. */
 import { describe, expect, test } from "vitest";
-import type { AttemptHold, AttemptRecord, AttemptStanding } from "../../../src/ledger/ledger.ts";
+import type { AttemptHold, AttemptRecord, AttemptStanding, SentAttempt } from "../../../src/ledger/ledger.ts";
 import type { LedgerBench } from "../ledger-suite.ts";
 import {
   archiveBatch,
@@ -74,7 +74,7 @@ export function projectionPromises(bench: LedgerBench): void {
     test("says of what was sent what a result row is compared with", async () => {
       await playSome(bench);
       const orderIds = ["order-3", "order-0", "order-2", "order-9", "order-1"];
-      const found = await bench.ledger.findSentAttempts({ orderIds, sessionKeys: ["s-2", "s-9"] });
+      const found = await bench.ledger.findSentAttempts({ attemptIds: [], orderIds, sessionKeys: ["s-2", "s-9"] });
       const whole = await bench.ledger.findAttemptsForResults({ orderIds, sessionKeys: [] });
       expect(found.toSorted((a, b) => a.attemptId - b.attemptId)).toEqual(
         whole.map((record) => ({
@@ -92,10 +92,44 @@ export function projectionPromises(bench: LedgerBench): void {
       expect(found).toHaveLength(4);
     });
 
+    test("finds the same by an id, each once, whatever else it is asked for by", async () => {
+      await playSome(bench);
+      const { ledger } = bench;
+      const byOrder = await ledger.findSentAttempts({
+        attemptIds: [],
+        orderIds: ["order-0", "order-2"],
+        sessionKeys: [],
+      });
+      const byId = await ledger.findSentAttempts({ attemptIds: [3, 1, 99, 3], orderIds: [], sessionKeys: [] });
+      const inOrder = (found: SentAttempt[]) => found.toSorted((a, b) => a.attemptId - b.attemptId);
+      expect(inOrder(byId)).toEqual(inOrder(byOrder));
+      const all = await ledger.findSentAttempts({ attemptIds: [1, 2], orderIds: ["order-0"], sessionKeys: ["s-1"] });
+      expect(inOrder(all).map((found) => found.attemptId)).toEqual([1, 2]);
+    });
+
+    test("finds the attempts of orders by their ids alone, in the order that they were sent", async () => {
+      await playSome(bench);
+      const { ledger } = bench;
+      const again = { orderId: "order-2", transactionId: "transaction-20" };
+      await planBatch(ledger, sampleAttempt(20, again), sampleAttempt(21));
+      await planBatch(ledger, sampleAttempt(22, { ...again, transactionId: "transaction-22" }));
+      expect(await ledger.findAttemptIds(["order-3", "nobody", "order-2", "", "order-0", "order-2"])).toEqual([
+        [4],
+        [],
+        [3, 5, 7],
+        [],
+        [1],
+        [3, 5, 7],
+      ]);
+      expect(await ledger.findAttemptIds([])).toEqual([]);
+    });
+
     test("finds what was sent by a session key alone, and by nothing else", async () => {
       await playSome(bench);
       const find = async (sessionKeys: string[]) =>
-        (await bench.ledger.findSentAttempts({ orderIds: [], sessionKeys })).map((found) => found.attemptId);
+        (await bench.ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys })).map(
+          (found) => found.attemptId,
+        );
       expect(await find(["s-2"])).toEqual([1]);
       expect(await find(["s-1", "s-2"])).toEqual([1]);
       expect(await find(["", "s-3", "order-0"])).toEqual([]);
@@ -122,7 +156,8 @@ export function projectionPromises(bench: LedgerBench): void {
           own.map((word) => [word.line, word.source, word.processedAt]),
         );
       }
-      const found = await ledger.findSentAttempts({ orderIds: [], sessionKeys: attempts.map((_, n) => `s-${n + 1}`) });
+      const sessionKeys = attempts.map((_, n) => `s-${n + 1}`);
+      const found = await ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys });
       expect(found).toHaveLength(150);
     });
   });

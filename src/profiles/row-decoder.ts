@@ -1,78 +1,49 @@
-/**
- * Result file → rows in our words, by the profile's data. Anything that cannot be read with certainty is `malformed` with
- * its line: it becomes a break, never a guess. Reasons never hold the value of a cell.
- */
+/** One record of a result file → a row in our words, by the profile's data. Reasons never hold the value of a cell. */
 import type { OutcomeStatus } from "../domain/outcome.ts";
 import type { ResultRow } from "../domain/reconcile.ts";
 import type { Profile } from "./profile.ts";
-import { readChunks } from "./read-chunks.ts";
 import { locateColumns, type ResultColumns } from "./result-header.ts";
-import { RecordReader, type ResultRecord } from "./result-records.ts";
+import type { ResultRecord } from "./result-records.ts";
 import { isPlainKey, parseResultAmount, parseResultInstant, ShortWords } from "./result-values.ts";
 
-export type ResultLine = ResultRow | { readonly line: number; readonly malformed: string };
-
-const PAGE_ROWS = 1000;
-
-/**
- * Every data row in the order of the file, in pages; streams, so memory does not grow with the file. A last row without
- * a newline is read like any other. For files that `checkResultFile` passed: a header that lacks our columns throws.
- */
-export async function* readResults(profile: Profile, path: string): AsyncGenerator<ResultLine[]> {
-  const reader = new RecordReader(profile.results.delimiter);
-  const rows = new RowDecoder(profile);
-  const text = new TextDecoder("utf-8");
-  for await (const chunk of readChunks(path)) {
-    yield* pages(rows.decode(reader.write(text.decode(chunk, { stream: true }))));
-  }
-  yield* pages(rows.decode([...reader.write(text.decode()), ...reader.end()]));
+/** What cannot be read with certainty is `malformed`: it becomes a break, never a guess. */
+export interface MalformedLine {
+  readonly line: number;
+  readonly malformed: string;
 }
 
-function* pages(lines: readonly ResultLine[]): Generator<ResultLine[]> {
-  for (let start = 0; start < lines.length; start += PAGE_ROWS) yield lines.slice(start, start + PAGE_ROWS);
-}
+export type ResultLine = ResultRow | MalformedLine;
 
-/** The first record it is given is the header. */
-class RowDecoder {
+export class RowDecoder {
   readonly #profile: Profile;
   readonly #shortWords = new ShortWords(64);
   readonly #shortMessages = new ShortWords(256);
-  #columns: ResultColumns | undefined;
-  #width = 0;
+  readonly #width: number;
+  readonly columns: ResultColumns;
 
-  constructor(profile: Profile) {
-    this.#profile = profile;
-  }
-
-  decode(records: readonly ResultRecord[]): ResultLine[] {
-    const lines: ResultLine[] = [];
-    for (const record of records) {
-      if (this.#columns) lines.push(this.#decodeRow(record, this.#columns));
-      else this.#readHeader(record);
-    }
-    return lines;
-  }
-
-  #readHeader(header: ResultRecord): void {
+  /** Throws where the header lacks our columns. */
+  constructor(profile: Profile, header: ResultRecord) {
     const cells = "cells" in header ? header.cells : [];
-    const located = locateColumns(this.#profile.results, cells);
-    if ("problem" in located) throw new Error(`not a result file of ${this.#profile.id}: ${located.problem}`);
-    this.#columns = located.columns;
+    const located = locateColumns(profile.results, cells);
+    if ("problem" in located) throw new Error(`not a result file of ${profile.id}: ${located.problem}`);
+    this.#profile = profile;
+    this.columns = located.columns;
     this.#width = cells.length;
   }
 
-  #decodeRow(record: ResultRecord, columns: ResultColumns): ResultLine {
+  decode(record: ResultRecord): ResultLine {
     const { line } = record;
     if ("damage" in record) return { line, malformed: record.damage };
     const { length } = record.cells;
     if (length !== this.#width) return { line, malformed: `${length} columns, the header has ${this.#width}` };
-    const row = this.#decodeCells(columns, record.cells, line);
+    const row = this.#decodeCells(record.cells, line);
     return typeof row === "string" ? { line, malformed: row } : row;
   }
 
   /** The row, or why it cannot be believed. */
-  #decodeCells(columns: ResultColumns, cells: readonly string[], line: number): ResultRow | string {
+  #decodeCells(cells: readonly string[], line: number): ResultRow | string {
     const { results } = this.#profile;
+    const { columns } = this;
     const cell = (field: keyof ResultColumns): string => cells[columns[field] ?? -1] ?? "";
     const orderId = cell("order_id");
     const sessionKey = cell("session_key");

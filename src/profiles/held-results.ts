@@ -1,0 +1,227 @@
+/**
+ * A stretch of result rows, held as the bytes that they are and decoded when somebody asks: a million rows as objects are half
+ * a gigabyte, and their bytes are 85 MB that no collector looks at.
+ */
+import type { Profile } from "./profile.ts";
+import { readChunks } from "./read-chunks.ts";
+import { RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
+import { type ResultLine, RowDecoder } from "./row-decoder.ts";
+
+/** Where a stretch ends at the latest: behind the row that reaches one of them. */
+export interface StretchSize {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+const NEWLINE = 10;
+const RETURN = 13;
+const QUOTE = 34;
+const BYTE_ORDER_MARK = Buffer.from("\ufeff");
+/** Records that are not the bytes of one line are held as objects: of so many together. */
+const MOST_KEPT = 8_000;
+/** For what comes along with the last line of a stretch, unless that is a very long one. */
+const SPARE_BYTES = 1024 * 1024;
+
+/**
+ * Every data row in the order of the file. Each stretch is good until the next one is asked for: they share their memory. A
+ * last row without a newline is read like any other. For files that `checkResultFile` passed: a header that lacks our columns
+ * throws.
+ */
+export async function* holdResults(profile: Profile, path: string, size: StretchSize): AsyncGenerator<HeldResults> {
+  const held = new HeldResults(profile, size);
+  for await (const chunk of readChunks(path)) {
+    held.append(chunk);
+    while (held.fill()) {
+      yield held;
+      held.clear();
+    }
+  }
+  held.end();
+  if (held.length > 0) yield held;
+}
+
+export class HeldResults {
+  readonly #profile: Profile;
+  readonly #size: StretchSize;
+  /** For lines whose quotes are not plain. */
+  readonly #reader: RecordReader;
+  readonly #delimiter: string;
+  #rows: RowDecoder | undefined;
+
+  #bytes: Buffer;
+  #filled = 0;
+  /** Where the line begins that was not taken yet, how far it was looked at, whether it has a quote, and its number. */
+  #lineFrom = 0;
+  #looked = 0;
+  #hasQuote = false;
+  #line = 1;
+
+  /** Of each row where its bytes are, without the end of the line, and on which line. */
+  readonly #from: Uint32Array;
+  readonly #to: Uint32Array;
+  readonly #lines: Uint32Array;
+  readonly #quoted: Uint8Array;
+  #length = 0;
+  /** Rows that are more or less than one line that stands right. */
+  readonly #kept = new Map<number, ResultRecord>();
+
+  constructor(profile: Profile, size: StretchSize) {
+    this.#profile = profile;
+    this.#size = size;
+    this.#reader = new RecordReader(profile.results.delimiter);
+    this.#delimiter = profile.results.delimiter;
+    this.#bytes = Buffer.allocUnsafeSlow(size.bytes + SPARE_BYTES);
+    this.#from = new Uint32Array(size.rows);
+    this.#to = new Uint32Array(size.rows);
+    this.#lines = new Uint32Array(size.rows);
+    this.#quoted = new Uint8Array(size.rows);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(chunk: Buffer): void {
+    if (this.#length === 0) this.#dropTaken();
+    const needed = this.#filled + chunk.length;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+      this.#bytes.copy(larger, 0, 0, this.#filled);
+      this.#bytes = larger;
+    }
+    chunk.copy(this.#bytes, this.#filled);
+    this.#filled = needed;
+  }
+
+  /** Takes the lines that are whole. True: there are more than belong into one stretch. */
+  fill(): boolean {
+    const bytes = this.#bytes;
+    const filled = this.#filled;
+    let at = this.#looked;
+    for (; at < filled; at++) {
+      const byte = bytes[at];
+      if (byte === QUOTE) this.#hasQuote = true;
+      if (byte !== NEWLINE) continue;
+      this.#takeLine(at);
+      if (!this.#isFull) continue;
+      this.#looked = at + 1;
+      return true;
+    }
+    this.#looked = filled;
+    return false;
+  }
+
+  /** Nothing follows. */
+  end(): void {
+    if (this.#lineFrom < this.#filled) this.#takeLine(this.#filled);
+    for (const record of this.#reader.end()) this.#keep(record);
+  }
+
+  clear(): void {
+    this.#length = 0;
+    this.#kept.clear();
+    this.#dropTaken();
+  }
+
+  /** Empty: it has none, or cannot be read. */
+  orderIdOf(row: number): string {
+    return this.#cellOf(row, "order_id");
+  }
+
+  /** Its session key stands where the order id belongs, or alone: it is the only name that the row goes by. */
+  isNamedBySession(row: number): boolean {
+    const sessionKey = this.#cellOf(row, "session_key");
+    if (sessionKey === "") return false;
+    const orderId = this.orderIdOf(row);
+    return orderId === "" || orderId === sessionKey;
+  }
+
+  decode(row: number): ResultLine {
+    if (!this.#rows) throw new Error("a result row before its header");
+    return this.#rows.decode(this.#recordOf(row));
+  }
+
+  get #isFull(): boolean {
+    const { rows, bytes } = this.#size;
+    return this.#length >= rows || this.#kept.size >= MOST_KEPT || (this.#length > 0 && this.#lineFrom >= bytes);
+  }
+
+  #dropTaken(): void {
+    this.#bytes.copyWithin(0, this.#lineFrom, this.#filled);
+    this.#filled -= this.#lineFrom;
+    this.#looked -= this.#lineFrom;
+    this.#lineFrom = 0;
+  }
+
+  #takeLine(end: number): void {
+    const from = this.#line === 1 ? this.#behindMark() : this.#lineFrom;
+    const isPlain = !this.#hasQuote && !this.#reader.isQuoteOpen;
+    const to = end > from && this.#bytes[end - 1] === RETURN ? end - 1 : end;
+    if (isPlain && this.#rows) {
+      if (to > from) this.#hold(from, to, 0);
+    } else if (this.#rows && !this.#reader.isQuoteOpen && splitQuotedLine(this.#text(from, to), this.#delimiter)) {
+      this.#hold(from, to, 1);
+    } else {
+      for (const record of this.#reader.writeLine(this.#text(from, end), this.#line)) this.#keep(record);
+    }
+    this.#lineFrom = end + 1;
+    this.#hasQuote = false;
+    this.#line += 1;
+  }
+
+  #behindMark(): number {
+    const begin = this.#bytes.subarray(0, Math.min(this.#filled, BYTE_ORDER_MARK.length));
+    return begin.equals(BYTE_ORDER_MARK) ? begin.length : 0;
+  }
+
+  #hold(from: number, to: number, hasQuote: 0 | 1): void {
+    const row = this.#length;
+    this.#from[row] = from;
+    this.#to[row] = to;
+    this.#lines[row] = this.#line;
+    this.#quoted[row] = hasQuote;
+    this.#length += 1;
+  }
+
+  #keep(record: ResultRecord): void {
+    if (!this.#rows) {
+      this.#rows = new RowDecoder(this.#profile, record);
+      return;
+    }
+    this.#kept.set(this.#length, record);
+    this.#length += 1;
+  }
+
+  #recordOf(row: number): ResultRecord {
+    const kept = this.#kept.get(row);
+    if (kept) return kept;
+    const text = this.#text(this.#from[row] ?? 0, this.#to[row] ?? 0);
+    const cells = this.#quoted[row] === 1 ? splitQuotedLine(text, this.#delimiter) : text.split(this.#delimiter);
+    return { line: this.#lines[row] ?? 0, cells: cells ?? [] };
+  }
+
+  #cellOf(row: number, field: "order_id" | "session_key"): string {
+    const column = this.#rows?.columns[field];
+    if (column === undefined) return "";
+    if (this.#kept.has(row) || this.#quoted[row] === 1) {
+      const record = this.#recordOf(row);
+      return "cells" in record ? (record.cells[column] ?? "") : "";
+    }
+    const bytes = this.#bytes;
+    const delimiter = this.#delimiter.charCodeAt(0);
+    const end = this.#to[row] ?? 0;
+    let from = this.#from[row] ?? 0;
+    for (let before = column; before !== 0; before--) {
+      const next = bytes.indexOf(delimiter, from);
+      if (next === -1 || next >= end) return "";
+      from = next + 1;
+    }
+    let to = from;
+    while (to < end && bytes[to] !== delimiter) to += 1;
+    return this.#text(from, to);
+  }
+
+  #text(from: number, to: number): string {
+    return this.#bytes.toString("utf8", from, to);
+  }
+}
