@@ -1,4 +1,4 @@
-/** What the ledger knows of the orders in a stretch of result rows, kept up to date while the stretch is applied. */
+/** What the ledger knows of the orders of a page of result rows, kept up to date while the page is applied. */
 import type { Outcome } from "../domain/outcome.ts";
 import type { KnownAttempt, ResultRow } from "../domain/reconcile.ts";
 import type { SentAttempt } from "../ledger/ledger.ts";

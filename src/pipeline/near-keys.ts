@@ -10,23 +10,20 @@ const CODES = 95;
 /** So many rows read a handful of pages of an index, in whatever order they come. */
 const NEAR_ENOUGH = 1_000;
 
-/**
- * Numbers of rows. Sorting numbers takes a fifth of the time of sorting strings, and holds none of them.
- * @param count at most MOST_ROWS
- */
-export function nearKeysTogether(count: number, keyOf: (row: number) => string): Float64Array {
-  const rows = Float64Array.from({ length: count }, (_, row) => row);
-  sortFrom(rows, 0, keyOf);
+/** Numbers of rows, of at most MOST_ROWS. Sorting numbers takes a fifth of the time of sorting strings. */
+export function nearKeysTogether(keys: readonly string[]): Float64Array {
+  const rows = Float64Array.from(keys, (_, row) => row);
+  sortFrom(rows, 0, keys);
   return rows;
 }
 
 /** All of their keys begin with the same `known` characters. */
-function sortFrom(rows: Float64Array, known: number, keyOf: (row: number) => string): void {
+function sortFrom(rows: Float64Array, known: number, keys: readonly string[]): void {
   if (rows.length <= NEAR_ENOUGH) return;
-  const from = commonLength(rows, known, keyOf);
+  const from = commonLength(rows, known, keys);
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at] as number;
-    rows[at] = rankOf(keyOf(row), from) * MOST_ROWS + row;
+    rows[at] = rankOf(keys[row] as string, from) * MOST_ROWS + row;
   }
   rows.sort();
   for (let start = 0; start < rows.length; ) {
@@ -36,16 +33,16 @@ function sortFrom(rows: Float64Array, known: number, keyOf: (row: number) => str
       rows[end] = (rows[end] as number) % MOST_ROWS;
     }
     // Of rank 0 nothing is left that could tell them apart.
-    if (rank > 0) sortFrom(rows.subarray(start, end), from + CHARACTERS, keyOf);
+    if (rank > 0) sortFrom(rows.subarray(start, end), from + CHARACTERS, keys);
     start = end;
   }
 }
 
-function commonLength(rows: Float64Array, known: number, keyOf: (row: number) => string): number {
-  const first = keyOf(rows[0] as number);
+function commonLength(rows: Float64Array, known: number, keys: readonly string[]): number {
+  const first = keys[rows[0] as number] as string;
   let length = first.length;
   for (const row of rows) {
-    const key = keyOf(row);
+    const key = keys[row] as string;
     let same = known;
     while (same < length && key.charCodeAt(same) === first.charCodeAt(same)) same += 1;
     length = Math.max(known, Math.min(length, same));

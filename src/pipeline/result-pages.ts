@@ -77,11 +77,13 @@ async function placesOf(ledger: Ledger, stretch: HeldResults): Promise<Places> {
   const attempts = new Float64Array(stretch.length);
   const unsettled = await attemptsOfUnfinished(ledger);
   let hasSessions = false;
-  const byOrderId = nearKeysTogether(stretch.length, (row) => stretch.orderIdOf(row));
+  const orderIds = Array.from({ length: stretch.length }, (_, row) => stretch.orderIdOf(row));
+  const byOrderId = nearKeysTogether(orderIds);
   for (let start = 0; start < byOrderId.length; start += LOOKED_UP_TOGETHER) {
     const rows = byOrderId.subarray(start, start + LOOKED_UP_TOGETHER);
-    const found = await ledger.findAttemptIds(Array.from(rows, (row) => stretch.orderIdOf(row)));
-    for (const [index, row] of rows.entries()) {
+    const found = await ledger.findAttemptIds(Array.from(rows, (row) => orderIds[row] as string));
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index] as number;
       const ids = found[index] ?? [];
       const [first = 0] = ids;
       if (ids.length === 0) hasSessions ||= stretch.isNamedBySession(row);

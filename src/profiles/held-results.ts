@@ -2,6 +2,7 @@
  * A stretch of result rows, held as the bytes that they are and decoded when somebody asks: a million rows as objects are half
  * a gigabyte, and their bytes are 85 MB that no collector looks at.
  */
+import { ByteWords, CellFinder } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
 import { readChunks } from "./read-chunks.ts";
 import { RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
@@ -46,6 +47,8 @@ export class HeldResults {
   /** For lines whose quotes are not plain. */
   readonly #reader: RecordReader;
   readonly #delimiter: string;
+  readonly #cells: CellFinder;
+  readonly #words = new ByteWords();
   #rows: RowDecoder | undefined;
 
   #bytes: Buffer;
@@ -60,7 +63,6 @@ export class HeldResults {
   readonly #from: Uint32Array;
   readonly #to: Uint32Array;
   readonly #lines: Uint32Array;
-  readonly #quoted: Uint8Array;
   #length = 0;
   /** Rows that are more or less than one line that stands right. */
   readonly #kept = new Map<number, ResultRecord>();
@@ -70,11 +72,11 @@ export class HeldResults {
     this.#size = size;
     this.#reader = new RecordReader(profile.results.delimiter);
     this.#delimiter = profile.results.delimiter;
+    this.#cells = new CellFinder(this.#delimiter);
     this.#bytes = Buffer.allocUnsafeSlow(size.bytes + SPARE_BYTES);
     this.#from = new Uint32Array(size.rows);
     this.#to = new Uint32Array(size.rows);
     this.#lines = new Uint32Array(size.rows);
-    this.#quoted = new Uint8Array(size.rows);
   }
 
   get length(): number {
@@ -155,12 +157,9 @@ export class HeldResults {
 
   #takeLine(end: number): void {
     const from = this.#line === 1 ? this.#behindMark() : this.#lineFrom;
-    const isPlain = !this.#hasQuote && !this.#reader.isQuoteOpen;
     const to = end > from && this.#bytes[end - 1] === RETURN ? end - 1 : end;
-    if (isPlain && this.#rows) {
-      if (to > from) this.#hold(from, to, 0);
-    } else if (this.#rows && !this.#reader.isQuoteOpen && splitQuotedLine(this.#text(from, to), this.#delimiter)) {
-      this.#hold(from, to, 1);
+    if (this.#rows && !this.#reader.isQuoteOpen && (!this.#hasQuote || this.#isSplit(from, to))) {
+      if (to > from) this.#hold(from, to);
     } else {
       for (const record of this.#reader.writeLine(this.#text(from, end), this.#line)) this.#keep(record);
     }
@@ -174,12 +173,17 @@ export class HeldResults {
     return begin.equals(BYTE_ORDER_MARK) ? begin.length : 0;
   }
 
-  #hold(from: number, to: number, hasQuote: 0 | 1): void {
+  /** All its quotes stand right: it can be split here whenever somebody asks. */
+  #isSplit(from: number, to: number): boolean {
+    if (this.#cells.find(this.#bytes, from, to)) return true;
+    return splitQuotedLine(this.#text(from, to), this.#delimiter) !== undefined;
+  }
+
+  #hold(from: number, to: number): void {
     const row = this.#length;
     this.#from[row] = from;
     this.#to[row] = to;
     this.#lines[row] = this.#line;
-    this.#quoted[row] = hasQuote;
     this.#length += 1;
   }
 
@@ -195,30 +199,33 @@ export class HeldResults {
   #recordOf(row: number): ResultRecord {
     const kept = this.#kept.get(row);
     if (kept) return kept;
+    const line = this.#lines[row] ?? 0;
+    if (this.#findCells(row)) return { line, cells: this.#takeCells() };
     const text = this.#text(this.#from[row] ?? 0, this.#to[row] ?? 0);
-    const cells = this.#quoted[row] === 1 ? splitQuotedLine(text, this.#delimiter) : text.split(this.#delimiter);
-    return { line: this.#lines[row] ?? 0, cells: cells ?? [] };
+    return { line, cells: splitQuotedLine(text, this.#delimiter) ?? [] };
+  }
+
+  #takeCells(): string[] {
+    const { from, to, count } = this.#cells;
+    const cells: string[] = [];
+    for (let at = 0; at < count; at++) cells.push(this.#words.of(this.#bytes, from[at] ?? 0, to[at] ?? 0));
+    return cells;
   }
 
   #cellOf(row: number, field: "order_id" | "session_key"): string {
     const column = this.#rows?.columns[field];
     if (column === undefined) return "";
-    if (this.#kept.has(row) || this.#quoted[row] === 1) {
+    if (!this.#findCells(row)) {
       const record = this.#recordOf(row);
       return "cells" in record ? (record.cells[column] ?? "") : "";
     }
-    const bytes = this.#bytes;
-    const delimiter = this.#delimiter.charCodeAt(0);
-    const end = this.#to[row] ?? 0;
-    let from = this.#from[row] ?? 0;
-    for (let before = column; before !== 0; before--) {
-      const next = bytes.indexOf(delimiter, from);
-      if (next === -1 || next >= end) return "";
-      from = next + 1;
-    }
-    let to = from;
-    while (to < end && bytes[to] !== delimiter) to += 1;
-    return this.#text(from, to);
+    return column < this.#cells.count ? this.#text(this.#cells.from[column] ?? 0, this.#cells.to[column] ?? 0) : "";
+  }
+
+  /** False: it is not that plain. */
+  #findCells(row: number): boolean {
+    if (this.#kept.has(row)) return false;
+    return this.#cells.find(this.#bytes, this.#from[row] ?? 0, this.#to[row] ?? 0);
   }
 
   #text(from: number, to: number): string {

@@ -5,7 +5,7 @@ import { MOST_ROWS, nearKeysTogether } from "../../src/pipeline/near-keys.ts";
 /** How far apart in the sorted list of all keys those are that come one after the other. */
 function meanJump(keys: readonly string[]): number {
   const places = new Map(keys.toSorted().map((key, place) => [key, place]));
-  const order = [...nearKeysTogether(keys.length, (row) => keys[row] as string)];
+  const order = [...nearKeysTogether(keys)];
   const steps = order.slice(1).map((row, at) => {
     const [one, other] = [keys[order[at] as number], keys[row]].map((key) => places.get(key as string) ?? 0);
     return Math.abs((one ?? 0) - (other ?? 0));
@@ -35,7 +35,7 @@ describe("rows with near keys", () => {
     fc.assert(
       fc.property(fc.array(key, { maxLength: 20 }), fc.integer({ min: 1, max: 400 }), (keys, times) => {
         const all = keys.flatMap((one) => Array.from({ length: times }, () => one));
-        const order = nearKeysTogether(all.length, (row) => all[row] as string);
+        const order = nearKeysTogether(all);
         expect(order.toSorted()).toEqual(Float64Array.from(all.keys()));
       }),
     );
@@ -44,7 +44,7 @@ describe("rows with near keys", () => {
   test("have numbers that a double holds beside the row", () => {
     const last = "~".repeat(40);
     const keys = Array.from({ length: 2_000 }, (_, n) => (n % 2 === 0 ? "" : last));
-    const order = nearKeysTogether(keys.length, (row) => keys[row] as string);
+    const order = nearKeysTogether(keys);
     expect(order.slice(0, 1_000)).toEqual(Float64Array.from({ length: 1_000 }, (_, n) => 2 * n));
     expect(MOST_ROWS * 95 ** 5).toBeLessThan(Number.MAX_SAFE_INTEGER);
   });

@@ -1,4 +1,4 @@
-/** A result file longer than one stretch of rows: what a row means does not depend on the stretch that it falls into. */
+/** A result file longer than one page of rows: what a row means does not depend on the page that it falls into. */
 import { afterEach, expect, test } from "vitest";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
 import { reconcile } from "../../src/pipeline/reconcile.ts";
@@ -22,7 +22,7 @@ const FILLERS = 9_500;
 /** The first is applied, the others repeat it. */
 const fillers = Array.from({ length: FILLERS }, () => row("o-5", "", "SUBMITTED"));
 
-test("a word, a key and a contradiction of the first stretch are known in the second", async () => {
+test("a word, a key and a contradiction of the first page are known in the second", async () => {
   const context = await sent(5);
   const path = await merchant.writeExport(
     "results.csv",
