@@ -29,7 +29,7 @@ const ROW_BYTES = 100;
 
 function sizesFor({ sizeBytes }: ResultFileRecord): PageSizes {
   return {
-    stretchRows: MOST_ROWS,
+    stretchRows: Math.min(MOST_ROWS / 4, sizeBytes + 1),
     stretchBytes: Math.min(24 * 1024 * 1024, sizeBytes),
     pageRows: 250,
     // Each passes through the whole ledger: of a larger file it takes more rows along, so that a page is not read for each.

@@ -62,6 +62,7 @@ export class SentAttemptReader {
     for (const [index, attemptId] of this.#statements.idsOfOrders.all(JSON.stringify(orderIds))) {
       ids[index]?.push(attemptId);
     }
+    for (const several of ids) if (several.length > 1) several.sort((a, b) => a - b);
     return ids;
   }
 
@@ -138,12 +139,11 @@ function prepare(db: Database) {
   return lazily({
     ofOrders: () => attempts("order_id"),
     ofIds: () => attempts("attempt_id"),
-    // Answered by the index alone. Of an order the later attempt has the larger id.
+    // Answered by the index alone.
     idsOfOrders: () =>
       db
         .prepare<[string], [index: number, attemptId: number]>(
-          `SELECT wanted.key, attempt_id FROM json_each(?) AS wanted CROSS JOIN attempt ON order_id = wanted.value
-         ORDER BY wanted.id, attempt_number`,
+          `SELECT wanted.key, attempt_id FROM json_each(?) AS wanted CROSS JOIN attempt ON order_id = wanted.value`,
         )
         .raw(),
     outcomes: () =>
