@@ -19,7 +19,7 @@ export interface PageSizes {
   /** Of a stretch: so many rows are put in order together. */
   readonly stretchRows: number;
   readonly stretchBytes: number;
-  /** Of a page in the order of the ledger. */
+  /** Of a page in the order of the ledger: rows of a larger one are still there when the collector looks, and are taken for long-lived. */
   readonly pageRows: number;
   /** Of a page in the order of the file. */
   readonly filePageRows: number;
@@ -41,7 +41,7 @@ export interface ResultPage {
   readonly rows: readonly ResultRow[];
   readonly malformed: readonly MalformedLine[];
   readonly known: KnownAttempts;
-  /** All lines that come after it in the file come after it here too, and those before it came. */
+  /** Every line that stands before the last of these in the file was given, and no other. */
   readonly endsStretch: boolean;
 }
 

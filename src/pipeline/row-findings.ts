@@ -31,7 +31,7 @@ export class RowFindings {
   /** Rows of unknown orders come in the order of the file: which of them are named is decided page by page. */
   async endPage(malformed: readonly MalformedLine[]): Promise<void> {
     for (const line of malformed) this.#malformed.push(line);
-    this.#breaks.push(...(await this.#unknown.named(this.#strangers)));
+    for (const stranger of await this.#unknown.named(this.#strangers)) this.#breaks.push(stranger);
     this.#strangers = [];
   }
 
