@@ -29,8 +29,8 @@ const ROW_BYTES = 100;
 
 function sizesFor({ sizeBytes }: ResultFileRecord): PageSizes {
   return {
-    stretchRows: Math.min(MOST_ROWS / 4, sizeBytes + 1),
-    stretchBytes: Math.min(24 * 1024 * 1024, sizeBytes),
+    stretchRows: Math.min(MOST_ROWS / 8, sizeBytes + 1),
+    stretchBytes: Math.min(12 * 1024 * 1024, sizeBytes),
     pageRows: 250,
     // Each passes through the whole ledger: of a larger file it takes more rows along, so that a page is not read for each.
     filePageRows: Math.min(64_000, Math.max(8_000, Math.ceil(sizeBytes / ROW_BYTES / 125))),
