@@ -7,8 +7,12 @@ import { type PipelineContext, stamp } from "./context.ts";
 import { mintBatchName } from "./deliver.ts";
 import { passStep } from "./steps.ts";
 
-/** So many share the commits that record their names and their bytes, and are brought to the disk side by side. */
+/**
+ * So many share the commits that record their names and their bytes, and are brought to the disk side by side. The first are few: until
+ * they are there, nothing can be sent.
+ */
 const BATCHES_TOGETHER = 50;
+const FIRST_TOGETHER = 8;
 
 /** Of archived rows: a thread takes some 50 ms to start and to warm up. */
 const THREAD_FROM_BYTES = 32 * 1024 * 1024;
@@ -27,10 +31,13 @@ export async function archiveBatches(
   const exportsById = new Map((await context.ledger.exports()).map((taken) => [taken.exportId, taken]));
   const files = openBatchFiles(context, planned, exportsById);
   try {
-    for (let from = 0; from < planned.length; from += BATCHES_TOGETHER) {
-      const batches = planned.slice(from, from + BATCHES_TOGETHER);
+    let together = FIRST_TOGETHER;
+    for (let from = 0; from < planned.length; ) {
+      const batches = planned.slice(from, from + together);
       await archiveTogether(context, batches, files, exportsById);
       onArchived(batches);
+      from += batches.length;
+      together = Math.min(BATCHES_TOGETHER, 2 * together);
     }
   } finally {
     await files.close();

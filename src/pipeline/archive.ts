@@ -110,6 +110,9 @@ export class ArchiveWriter {
   #sizeBytes = 0;
   #pending = Buffer.allocUnsafe(FIRST_BUFFERED_BYTES);
   #pendingBytes = 0;
+  /** The memory of what is on its way to the disk, while the next bytes are gathered. */
+  #spare = Buffer.alloc(0);
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(handle: FileHandle, temporary: string, path: string) {
     this.#handle = handle;
@@ -117,11 +120,10 @@ export class ArchiveWriter {
     this.#path = path;
   }
 
-  /** Text as UTF-8. The bytes may be used again when this resolves. */
+  /** Text as UTF-8. The bytes may be used again when this resolves; that they cannot be written may be told by a later call. */
   async write(content: string | Buffer): Promise<void> {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     if (this.#pendingBytes + bytes.length > BUFFERED_BYTES) await this.#flush();
-    if (bytes.length > BUFFERED_BYTES) return this.#writeOut(bytes);
     this.#reserve(this.#pendingBytes + bytes.length);
     bytes.copy(this.#pending, this.#pendingBytes);
     this.#pendingBytes += bytes.length;
@@ -129,19 +131,20 @@ export class ArchiveWriter {
 
   #reserve(needed: number): void {
     if (needed <= this.#pending.length) return;
-    const larger = Buffer.allocUnsafe(Math.min(BUFFERED_BYTES, 2 * needed));
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(BUFFERED_BYTES, 2 * needed)));
     this.#pending.copy(larger, 0, 0, this.#pendingBytes);
     this.#pending = larger;
   }
 
+  /** Begins to write what was gathered, once what came before it is written. */
   async #flush(): Promise<void> {
+    await this.#writing;
     const bytes = this.#pending.subarray(0, this.#pendingBytes);
+    [this.#pending, this.#spare] = [this.#spare, this.#pending];
     this.#pendingBytes = 0;
-    if (bytes.length > 0) await this.#writeOut(bytes);
-  }
-
-  async #writeOut(bytes: Buffer): Promise<void> {
-    await guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(bytes));
+    this.#writing = guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(bytes));
+    // Looked at by whoever comes next; until then its failure must not end the process.
+    this.#writing.catch(() => {});
     this.#hash.update(bytes);
     this.#sizeBytes += bytes.byteLength;
   }
@@ -149,6 +152,9 @@ export class ArchiveWriter {
   /** Durable under its name when this resolves. A file of that name, left by a run that was killed, is replaced. */
   async keep(): Promise<HashedFile> {
     await this.#flush();
+    await this.#writing;
+    // Many files may be on their way to the disk, and none of them needs it any more.
+    this.#pending = this.#spare = Buffer.alloc(0);
     return guardDisk(`write ${basename(this.#path)}`, async () => {
       await this.#handle.sync();
       await this.#handle.close();

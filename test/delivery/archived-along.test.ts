@@ -48,7 +48,7 @@ test("a batch has arrived before the last one is archived, and all arrive once, 
   expect(firstRename).toBeGreaterThan(0);
   expect(firstRename).toBeLessThan(seen.indexOf("archive archive/batches/000120.csv"));
   expect(seen.findIndex((what) => what.startsWith("create"))).toBeGreaterThan(
-    seen.indexOf("archive archive/batches/000050.csv"),
+    seen.indexOf("archive archive/batches/000008.csv"),
   );
   expect(batches.map(({ batchId, state }) => `${batchId} ${state}`)).toEqual(
     Array.from({ length: BATCHES }, (_, index) => `${index + 1} delivered`),
@@ -64,7 +64,8 @@ test("where the archive's disk fills up half-way, what left has left, and the ne
     return context.archive.create(path);
   };
   await expect(send({ ...context, archive }, [file])).rejects.toMatchObject({ code: "disk_failed" });
-  expect(arrived(merchant)).toHaveLength(50);
+  // Those that were archived with others before: 8, 16 and 32.
+  expect(arrived(merchant)).toHaveLength(56);
   await send(context, []);
   expect(arrived(merchant)).toHaveLength(BATCHES);
   const rows = arrived(merchant).map((path) => merchant.drop.files.get(path)?.bytes.toString().split("\n")[1]);
