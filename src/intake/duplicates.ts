@@ -10,9 +10,9 @@ export const PRINT_WORDS = 4;
 
 /** Fingerprint (2 words), line; line 0: free. */
 const WORDS_PER_SLOT = 3;
-const FULL_AT = 0.75;
+const FULL_AT = 0.8;
 /** A guess of the rows that was a little short must not make a table of 160 MB anew. */
-const TOO_FULL_AT = 0.82;
+const TOO_FULL_AT = 0.86;
 const GROWTH = 1.3;
 const FEWEST_SLOTS = 1024;
 

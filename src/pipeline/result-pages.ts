@@ -26,13 +26,15 @@ export interface PageSizes {
 }
 
 const ROW_BYTES = 100;
+const MIB = 1024 * 1024;
 
+/** A stretch, and a page in the order of the file, pass through the whole ledger: of a larger file they take more rows along. */
 function sizesFor({ sizeBytes }: ResultFileRecord): PageSizes {
+  const stretchBytes = Math.min(48 * MIB, Math.max(12 * MIB, Math.ceil(sizeBytes / 12)));
   return {
-    stretchRows: Math.min(MOST_ROWS / 8, sizeBytes + 1),
-    stretchBytes: Math.min(12 * 1024 * 1024, sizeBytes),
+    stretchRows: Math.min(MOST_ROWS / 2, Math.ceil(stretchBytes / ROW_BYTES), sizeBytes + 1),
+    stretchBytes: Math.min(stretchBytes, sizeBytes),
     pageRows: 250,
-    // Each passes through the whole ledger: of a larger file it takes more rows along, so that a page is not read for each.
     filePageRows: Math.min(64_000, Math.max(8_000, Math.ceil(sizeBytes / ROW_BYTES / 125))),
   };
 }

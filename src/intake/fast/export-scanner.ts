@@ -29,6 +29,8 @@ const WORKERS_FROM_BYTES = 32 * 1024 * 1024;
 const MOST_WORKERS = 4;
 
 const WORKER_PIECE_BYTES = 1024 * 1024;
+/** With what the last chunk of it may have too much. */
+const PIECE_MEMORY_BYTES = WORKER_PIECE_BYTES + 256 * 1024;
 
 /** Everything behind the header. True: the file ends without a line end. */
 export async function scanExport(job: ScanJob): Promise<boolean> {
@@ -65,6 +67,8 @@ async function scanInThreads(
 ): Promise<void> {
   const pool = new ScanPool(setup, threads);
   const underWay: Promise<ScannedPiece>[] = [];
+  // Of pieces that were dealt with. The collector, left to it, lets a hundred megabytes of them wait in a large file.
+  const spares: ArrayBuffer[] = [];
   const settleFirst = async () => {
     const piece = await underWay.shift();
     if (!piece) return;
@@ -73,12 +77,13 @@ async function scanInThreads(
       await serial.push(bytes, false);
     } else {
       await order.add(bytes, found);
-      serial.continueWith(bytes.subarray(found.consumed), found.isWithinEndlessRow);
+      serial.continueWith(Buffer.from(bytes.subarray(found.consumed)), found.isWithinEndlessRow);
+      spares.push(bytes.buffer as ArrayBuffer);
     }
     pool.recycle(found);
   };
   try {
-    for await (const { bytes, isLast } of alignedPieces(records.pieces)) {
+    for await (const { bytes, isLast } of alignedPieces(records.pieces, spares)) {
       if (isLast) {
         while (underWay.length > 0) await settleFirst();
         await serial.push(bytes, true);
@@ -96,26 +101,28 @@ async function scanInThreads(
 }
 
 /** Pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is left. */
-async function* alignedPieces(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
+async function* alignedPieces(pieces: AsyncIterable<Piece>, spares: ArrayBuffer[]): AsyncGenerator<Piece> {
   let gathered: Buffer[] = [];
   let size = 0;
   for await (const { bytes, isLast } of pieces) {
     const lineEnd = isLast || size + bytes.length < WORKER_PIECE_BYTES ? 0 : bytes.lastIndexOf(BYTE.lf) + 1;
     if (lineEnd > 0) {
-      yield { bytes: join([...gathered, bytes.subarray(0, lineEnd)], size + lineEnd), isLast: false };
+      yield { bytes: join([...gathered, bytes.subarray(0, lineEnd)], size + lineEnd, spares), isLast: false };
       gathered = [bytes.subarray(lineEnd)];
       size = bytes.length - lineEnd;
     } else {
       gathered.push(bytes);
       size += bytes.length;
     }
-    if (isLast) yield { bytes: join(gathered, size), isLast };
+    if (isLast) yield { bytes: join(gathered, size, spares), isLast };
   }
 }
 
 /** Not Buffer.concat: it may take memory from a pool that others use. */
-function join(parts: readonly Buffer[], size: number): Buffer {
-  const whole = Buffer.allocUnsafeSlow(size);
+function join(parts: readonly Buffer[], size: number, spares: ArrayBuffer[]): Buffer {
+  const spare = spares.pop();
+  const memory = spare && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, PIECE_MEMORY_BYTES));
+  const whole = Buffer.from(memory, 0, size);
   let at = 0;
   for (const part of parts) at += part.copy(whole, at);
   return whole;
