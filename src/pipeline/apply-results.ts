@@ -52,10 +52,12 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
   return ledger.transaction(async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
+    // One for all pages: by it `verify` knows what was applied together, and plays a file again for each that it finds.
+    const now = stamp(context);
     const findings = new RowFindings(context, file);
     for await (const page of readPages(context, file, sizes)) {
       counts.rows += page.rows.length + page.malformed.length;
-      await applyPage(context, file, page, counts, findings);
+      await applyPage(context, file, page, { counts, findings, now });
       if (page.endsStretch) await recordBreaks(context, await findings.take(), counts);
       passStep("reconcile.rows_applied");
     }
@@ -73,10 +75,8 @@ async function applyPage(
   context: PipelineContext,
   file: ResultFileRecord,
   { rows, malformed, known }: ResultPage,
-  counts: Counts,
-  findings: RowFindings,
+  { counts, findings, now }: { readonly counts: Counts; readonly findings: RowFindings; readonly now: Stamp },
 ): Promise<void> {
-  const now = stamp(context);
   const outcomes: NewOutcome[] = [];
   for (const row of rows) {
     const verdict = reconcileRow(row, known.candidatesFor(row), file.name);

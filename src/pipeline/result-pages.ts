@@ -54,8 +54,10 @@ export async function* readPages(
   sizes = sizesFor(file),
 ): AsyncGenerator<ResultPage> {
   const size = { rows: sizes.stretchRows, bytes: sizes.stretchBytes };
+  // Once for the file: rows only ever take batches out of it, and whose rows keep the order of the file needlessly lose nothing.
+  const unsettled = await attemptsOfUnfinished(context.ledger);
   for await (const stretch of holdResults(context.profile, context.archive.resolve(file.archivePath), size)) {
-    const places = await placesOf(context.ledger, stretch);
+    const places = await placesOf(context.ledger, stretch, unsettled);
     const order = orderBy(places.places);
     for (let start = 0; start < order.length; ) {
       const isFileOrder = places.places[order[start] as number] === 0;
@@ -74,12 +76,14 @@ interface Places {
   readonly attempts: Float64Array;
 }
 
-async function placesOf(ledger: Ledger, stretch: HeldResults): Promise<Places> {
+async function placesOf(ledger: Ledger, stretch: HeldResults, unsettled: ReadonlySet<number>): Promise<Places> {
   const places = new Float64Array(stretch.length);
   const attempts = new Float64Array(stretch.length);
-  const unsettled = await attemptsOfUnfinished(ledger);
   let hasSessions = false;
-  const orderIds = Array.from({ length: stretch.length }, (_, row) => stretch.orderIdOf(row));
+  const orderIds = Array.from({ length: stretch.length }, (_, row) => {
+    const orderId = stretch.orderIdOf(row);
+    return orderId.length > LONGEST_ORDER_ID ? "" : orderId;
+  });
   const byOrderId = nearKeysTogether(orderIds);
   for (let start = 0; start < byOrderId.length; start += LOOKED_UP_TOGETHER) {
     const rows = byOrderId.subarray(start, start + LOOKED_UP_TOGETHER);
@@ -98,6 +102,8 @@ async function placesOf(ledger: Ledger, stretch: HeldResults): Promise<Places> {
 }
 
 const LOOKED_UP_TOGETHER = 1_000;
+/** A longer one is malformed (result-values.ts) and nobody's; putting such in order takes time by the square of their length. */
+const LONGEST_ORDER_ID = 128;
 
 /** Attempts whose batch can change its state by a row that speaks of one of them. */
 async function attemptsOfUnfinished(ledger: Ledger): Promise<ReadonlySet<number>> {

@@ -1,8 +1,10 @@
 /** Rebills for tests that hold the ways in which they are written and read to each other. */
 import fc from "fast-check";
+import { CanonicalRows } from "../../src/domain/canonical-rows.ts";
 import { DAY_MS } from "../../src/domain/instant.ts";
 import { MAX_AMOUNT_MINOR } from "../../src/domain/money.ts";
 import type { Rebill } from "../../src/domain/rebill.ts";
+import { canonicalRow } from "../../src/intake/canonical.ts";
 import { NOW } from "./read-all.ts";
 
 const asciiId = (max: number) =>
@@ -71,3 +73,14 @@ export const anyRebill: fc.Arbitrary<Rebill> = fc
     },
   )
   .map((rebill) => rebill as Rebill);
+
+/** Their canonical rows, one after the other. */
+export function canonicalRowsOf(rebills: readonly Rebill[]): CanonicalRows {
+  const texts = rebills.map(canonicalRow);
+  let end = 0;
+  const ends = Uint32Array.from(texts, (row) => {
+    end += Buffer.byteLength(row);
+    return end;
+  });
+  return new CanonicalRows(Buffer.from(texts.join("")), ends);
+}

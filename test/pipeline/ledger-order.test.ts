@@ -1,9 +1,10 @@
 /** The order in which rows are applied is the ledger's, and nothing shows it: the ledger says what it says row by row, in the order of the file. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseInstant } from "../../src/domain/instant.ts";
 import { overdueFingerprint } from "../../src/domain/silence.ts";
-import type { Ledger, NewAttempt } from "../../src/ledger/ledger.ts";
+import type { Ledger, NewAttempt, ResultFileRecord } from "../../src/ledger/ledger.ts";
+import { applyFile } from "../../src/pipeline/apply-results.ts";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
 import { applyFiles, type Reconciliation } from "../../src/pipeline/reconcile.ts";
 import type { PageSizes } from "../../src/pipeline/result-pages.ts";
@@ -17,7 +18,7 @@ import {
   sampleAttempt,
   sampleBreak,
 } from "../contract/ledger/samples.ts";
-import { makeMerchant, NIGHT, resultCsv } from "../support/pipeline.ts";
+import { makeMerchant, NIGHT, resultCsv, type TestMerchant } from "../support/pipeline.ts";
 
 /** Each row is read, decided and written before the next one is looked at. */
 const ROW_BY_ROW: PageSizes = { stretchRows: 1, stretchBytes: 1, pageRows: 1, filePageRows: 1 };
@@ -73,19 +74,25 @@ async function outcomeOf(files: readonly (readonly string[])[], sizes: PageSizes
     await ledger.transaction(() => sendSome(ledger));
     const applied: Reconciliation[] = [];
     for (const [index, rows] of files.entries()) {
-      const name = `r-${index}.csv`;
-      const path = await merchant.writeExport(name, resultCsv(...rows));
-      const archivePath = `archive/results/${name}`;
-      const copied = await context.archive.copyIn(path, archivePath);
-      const file = { ...copied, name, archivePath, at: NIGHT, recordedAt: NIGHT, modifiedAt: NIGHT };
-      const record = { ...file, state: "collected", source: "file" } as const;
-      const resultFileId = await ledger.recordResultFile(record);
-      applied.push(await applyFiles(context, [{ ...record, resultFileId, applied: undefined }], sizes));
+      applied.push(await applyFiles(context, [await recordResults(merchant, context, `r-${index}.csv`, rows)], sizes));
     }
     return { applied, content: await contentOf(context) };
   } finally {
     await merchant.close();
   }
+}
+
+async function recordResults(
+  merchant: TestMerchant,
+  { archive, ledger }: PipelineContext,
+  name: string,
+  rows: readonly string[],
+): Promise<ResultFileRecord> {
+  const archivePath = `archive/results/${name}`;
+  const copied = await archive.copyIn(await merchant.writeExport(name, resultCsv(...rows)), archivePath);
+  const file = { ...copied, name, archivePath, at: NIGHT, recordedAt: NIGHT, modifiedAt: NIGHT };
+  const record = { ...file, state: "collected", source: "file" } as const;
+  return { ...record, resultFileId: await ledger.recordResultFile(record), applied: undefined };
 }
 
 const order = fc.oneof(
@@ -177,4 +184,36 @@ describe("applying the rows of a file in the order of the ledger", () => {
     expect(first?.breaks.filter(({ code }) => code === "malformed_result")).toHaveLength(1_001);
     expect(first?.breaks.filter(({ code }) => code === "unknown_order").length).toBeLessThan(1_001);
   }, 120_000);
+});
+
+describe("a file of many pages", () => {
+  const ROWS = Array.from({ length: ORDERS }, (_, n) => `order-${n},,APPROVED,1999,USD,2026-11-21T07:00:00Z,,`);
+  const prepare = async () => {
+    const merchant = await makeMerchant();
+    onTestFinished(() => merchant.close());
+    const context = await merchant.open();
+    await sendSome(context.ledger);
+    return { merchant, context, file: await recordResults(merchant, context, "r.csv", ROWS) };
+  };
+
+  test("has one time, whatever the clock does meanwhile, so that verify plays it once", async () => {
+    const { merchant, context, file } = await prepare();
+    const clock = { ...context.clock, wall: () => (merchant.now += 1) };
+    await applyFile({ ...context, clock }, file, ROW_BY_ROW);
+    const outcomes = (await Array.fromAsync(context.ledger.attempts())).flat().flatMap((found) => found.outcomes);
+    expect(outcomes.length).toBeGreaterThan(4);
+    expect(new Set(outcomes.map(({ recordedAt }) => recordedAt)).size).toBe(1);
+  });
+
+  test("asks for the rows of unfinished batches once, not once a stretch", async () => {
+    const { context, file } = await prepare();
+    const unfinished = (await context.ledger.batches("unfinished")).map(({ batchId }) => batchId);
+    const asked: number[] = [];
+    const claims = (batchId: number) => {
+      asked.push(batchId);
+      return context.ledger.claims(batchId);
+    };
+    await applyFile({ ...context, ledger: { ...context.ledger, claims } }, file, ROW_BY_ROW);
+    expect(asked).toEqual(unfinished);
+  });
 });

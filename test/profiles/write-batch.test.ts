@@ -2,12 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CanonicalRows } from "../../src/domain/canonical-rows.ts";
 import { MoneyTotals } from "../../src/domain/money.ts";
-import { canonicalRow } from "../../src/intake/canonical.ts";
 import { createBatchEncoder } from "../../src/profiles/encode.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import type { Profile } from "../../src/profiles/profile.ts";
 import { BatchWriter } from "../../src/profiles/write-batch.ts";
-import { anyRebill } from "../intake/any-rebill.ts";
+import { anyRebill, canonicalRowsOf } from "../intake/any-rebill.ts";
 
 const MID = 'm"i,d';
 
@@ -40,13 +39,7 @@ test("the bytes and totals are those that csv-stringify gives of the rebills, fo
     fc.property(fc.array(anyRebill, { maxLength: 6 }), anyProfile, (rebills, profile) => {
       const encoder = createBatchEncoder(profile, { mid: MID });
       const expected = encoder.header() + rebills.map((rebill) => encoder.row(rebill)).join("");
-      const texts = rebills.map(canonicalRow);
-      let end = 0;
-      const ends = Uint32Array.from(texts, (text) => {
-        end += Buffer.byteLength(text);
-        return end;
-      });
-      const rows = new CanonicalRows(Buffer.from(texts.join("")), ends);
+      const rows = canonicalRowsOf(rebills);
       const writer = new BatchWriter(profile, { mid: MID });
       const pieces: Buffer[] = [];
       for (let row = 0; row < rows.length; row++) {

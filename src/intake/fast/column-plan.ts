@@ -122,14 +122,16 @@ export function limitCells(header: ExportHeader, exempt: ReadonlySet<number>): C
     const at = header.places.get(name);
     if (at === undefined) continue;
     const { allowed, remarkable } = KIND_PLANS[kind];
-    limits.forbidden[at] = ~allowed;
+    // The config may give one column of the file to two of ours: then it obeys both.
+    limits.forbidden[at] = (limits.forbidden[at] as number) | ~allowed;
     // A masked card number is no token.
     const looked = name === "payment_token" ? remarkable | MASKING : remarkable;
     // What is an instant holds no card number.
     const guard = kind === "instant" ? 0 : (limits.watched[at] as number);
     limits.watched[at] = guard | looked | (limits.forbidden[at] as number);
-    limits.lengths[at] = (max << MIN_BITS) | min;
-    limits.required[at] = required ? 1 : 0;
+    const lengths = limits.lengths[at] as number;
+    limits.lengths[at] = (Math.min(max, lengths >>> MIN_BITS) << MIN_BITS) | Math.max(min, lengths & MIN_MASK);
+    limits.required[at] = (limits.required[at] as number) | (required ? 1 : 0);
   }
   return limits;
 }

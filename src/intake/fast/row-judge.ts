@@ -2,7 +2,7 @@
  * One record's cells → accepted, in canonical form; or: look closer. Each check mirrors a rule of cell-schema.ts or
  * judge-row.ts, and may be stricter than it.
  */
-import type { ColumnKind, ColumnName } from "../../domain/columns.ts";
+import type { ColumnName } from "../../domain/columns.ts";
 import { isCountry } from "../../domain/country.ts";
 import { declineAgeDays } from "../../domain/freshness.ts";
 import { type Instant, MINUTE_MS } from "../../domain/instant.ts";
@@ -36,8 +36,8 @@ const MOST_AMOUNT_DIGITS = 12;
 export class RowJudge {
   readonly #plans: readonly ColumnPlan[];
   readonly #byName: Readonly<Record<ColumnName, ColumnPlan>>;
-  /** By place. */
-  readonly #kinds: readonly (ColumnKind | undefined)[];
+  /** By place: it is text for each of our columns that stand there. */
+  readonly #isText: readonly boolean[];
   readonly #cells: CellSpans;
   readonly #rules: RowRules;
   readonly #keepsRows: boolean;
@@ -55,7 +55,7 @@ export class RowJudge {
     this.#keepsRows = keepsRows;
     this.#plans = planColumns(header, rules);
     this.#byName = Object.fromEntries(this.#plans.map((plan) => [plan.name, plan])) as Record<ColumnName, ColumnPlan>;
-    this.#kinds = header.cells.map((_, at) => this.#plans.find(({ place }) => place === at)?.kind);
+    this.#isText = header.cells.map((_, at) => this.#plans.every(({ place, kind }) => place !== at || kind === "text"));
     this.#cells = cells;
     this.#writer = new RowWriter(this.#plans, header.delimiter, cells);
     this.#rules = rules;
@@ -114,11 +114,10 @@ export class RowJudge {
     const start = this.#cells.starts[place] as number;
     const end = this.#cells.ends[place] as number;
     const mask = this.#cells.masks[place] as number;
-    const isText = this.#kinds[place] === "text";
-    if (isText) return !holdsLatinControl(bytes, start, end) || handOver("control character");
+    if (this.#isText[place]) return !holdsLatinControl(bytes, start, end) || handOver("control character");
     if (bytes[start] === BYTE.space || bytes[end - 1] === BYTE.space) return handOver("outer space");
-    // 1.2E+15 is a number that lost its digits; a masked card number begins with a digit, and few tokens do.
-    const isNumberLike = isDigit(bytes[start] as number) && (mask & (PLUS | MASKING)) !== 0;
+    // 1.2E+15 is a number that lost its digits; a masked card number begins with a digit, its separators aside, and few tokens do.
+    const isNumberLike = (mask & (PLUS | MASKING)) !== 0 && beginsWithDigit(bytes, start, end);
     return !isNumberLike || handOver("lost or masked number");
   }
 
@@ -234,6 +233,13 @@ export class RowJudge {
     const isUs = ends[country.place] === at + 2 && bytes[at] === 0x55 && bytes[at + 1] === 0x53;
     return isUs ? SHORT_US_POSTAL_CODE : 0;
   }
+}
+
+/** Behind dashes and spaces, which may stand anywhere in a masked number. */
+function beginsWithDigit(bytes: Buffer, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && (bytes[at] === BYTE.dash || bytes[at] === BYTE.space)) at += 1;
+  return at < end && isDigit(bytes[at] as number);
 }
 
 /** U+0080 to U+009F. */

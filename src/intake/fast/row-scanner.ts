@@ -21,7 +21,7 @@ import { isUtf8 } from "node:buffer";
 import { holdsCardNumber } from "../../domain/card-number.ts";
 import type { ExportHeader } from "../header.ts";
 import type { RowRules } from "../judge-row.ts";
-import type { RecordFramer } from "../record-framer.ts";
+import { MAX_RECORD_BYTES, type RecordFramer } from "../record-framer.ts";
 import { classifyBytes, DOUBLED, STOP } from "./byte-classes.ts";
 import { BYTE } from "./bytes.ts";
 import { mayHoldCardNumber, SHORTEST_CARD_NUMBER } from "./card-suspicion.ts";
@@ -121,6 +121,11 @@ export class RowScanner {
       }
       const next = this.#findCells(bytes, at, limit);
       if (next === -1 || !this.#checkCells(bytes)) return at;
+      // The framer's window: beyond it a line end counts no more.
+      if (next - at > MAX_RECORD_BYTES + 1) {
+        handOver("cell length");
+        return at;
+      }
       if (!isAllUtf8 && !isUtf8(bytes.subarray(at, next))) {
         handOver("bad utf-8");
         return at;

@@ -186,6 +186,76 @@ describe("the fast path", () => {
   });
 });
 
+describe("a column of the file that serves two of ours", () => {
+  const head =
+    "transaction_id,subscription_id,customer_email,country,declined_at,amount,currency,decline_code,payment_token";
+  const line = (cells: Readonly<Record<string, string>>) =>
+    head
+      .split(",")
+      .map((name) => cells[name] ?? { ...goodRow(1), country: "US", customer_email: "a@b.c" }[name] ?? "")
+      .join(",");
+  const fields: fc.Arbitrary<string> = fc.constantFrom(
+    ...[
+      "",
+      "o-1",
+      "order 1/x?",
+      "é@b.c",
+      "a b",
+      "1",
+      "12",
+      "411111XXXXXX1111",
+      "US",
+      "x".repeat(70),
+      "x".repeat(200),
+      "a\u00a0b",
+    ],
+  );
+  const shared = fc.constantFrom("transaction_id", "subscription_id", "customer_email", "country", "payment_token");
+
+  test.each<[Record<string, string>, Record<string, string>]>([
+    [{ order_id: "transaction_id", customer_id: "subscription_id" }, { transaction_id: "order 1/x?" }],
+    [{ order_id: "subscription_id", customer_id: "customer_email" }, { customer_email: "" }],
+    [{ order_id: "subscription_id", customer_id: "customer_email" }, { customer_email: "é@b.c" }],
+  ])("obeys the rules of both: %j refuses %j", async (columns, cells) => {
+    const rules = { ...RULES, shape: { ...SHAPE, columns } };
+    const bytes = Buffer.from(`${head}\n${line(cells)}\n`);
+    const [truth, fast] = [
+      await readAs("truth", bytes, [1 << 30], rules),
+      await readAs("one_thread", bytes, [1 << 30], rules),
+    ];
+    expect({ ...fast, judged: 0 }).toEqual({ ...truth, judged: 0 });
+    expect(fast.events[0]).toMatch(/^rejected/);
+  });
+
+  test("gives what the truth gives, whichever are shared and whatever stands there", async () => {
+    await fc.assert(
+      fc.asyncProperty(shared, shared, fc.dictionary(shared, fields), async (order, customer, cells) => {
+        const rules = { ...RULES, shape: { ...SHAPE, columns: { order_id: order, customer_id: customer } } };
+        const bytes = Buffer.from(`${head}\n${line({})}\n${line(cells)}\n`);
+        const [truth, fast] = [
+          await readAs("truth", bytes, [1 << 30], rules),
+          await readAs("one_thread", bytes, [1 << 30], rules),
+        ];
+        expect({ ...fast, judged: 0 }).toEqual({ ...truth, judged: 0 });
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("a row as long as a record may be, and a little longer", () => {
+  test.each([-1, 0, 1, 2, 1_000, 200_000])("is judged alike by %i bytes more", async (more) => {
+    const rows = [goodRow(1), goodRow(2), goodRow(3)].map((row) => ({ ...row, note: "" }));
+    const bare = toCsv(rows.slice(1, 2)).split("\n")[1]?.length ?? 0;
+    const long = { ...rows[1], note: "x".repeat(1024 * 1024 + more - bare) };
+    const bytes = Buffer.from(toCsv([rows[0] ?? {}, long, rows[2] ?? {}]));
+    const whole = await readAs("truth", bytes, [1 << 30]);
+    for (const sizes of [[1 << 30], [256 * 1024]]) {
+      expect({ ...(await readAs("one_thread", bytes, sizes)), judged: 0 }).toEqual({ ...whole, judged: 0 });
+    }
+  });
+});
+
 describe("threads", () => {
   test("a file of many pieces gives the same with any number of threads, line breaks in quotes on every cut included", async () => {
     const rows = Array.from({ length: 11_000 }, (_, at) =>
