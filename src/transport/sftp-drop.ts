@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { FileEntryWithStats, Stats } from "ssh2";
-import { SECOND_MS } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { readLocalFile, writeLocalFile } from "./local-file.ts";
 import { type Channel, type ChannelLimit, SftpChannels } from "./sftp-channels.ts";
 import type { SftpConnection } from "./sftp-connection.ts";
 import { RequestsInOrder, readChunks, sendBlocks } from "./sftp-copy.ts";
+import { factsOf, toEntry } from "./sftp-entries.ts";
 import { type Action, folderMissing, problemOfStatus, STATUS, StatusError } from "./sftp-errors.ts";
 import type {
   RemoteAbout,
@@ -22,9 +22,6 @@ import type {
 const LIST_CONCURRENCY = 16;
 /** Servers do not agree on how they say that an exclusive create found a file. */
 const MAYBE_EXISTS: readonly number[] = [STATUS.failure, STATUS.exists];
-const FILE_TYPE_BITS = 0o170000;
-const REGULAR_FILE = 0o100000;
-const FOLDER = 0o040000;
 
 /** `concurrency` is of requests in flight, on each channel. */
 export async function openSftpDrop(
@@ -282,21 +279,4 @@ function except(status: number): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof StatusError) || error.status !== status) throw error;
   };
-}
-
-/** A server may leave any of these out, whatever the type says. */
-function factsOf({ size = 0, mtime = 0 }: Partial<Stats>): RemoteFileFacts {
-  return { sizeBytes: size, modifiedAt: mtime * SECOND_MS };
-}
-
-function toEntry({ filename, longname, attrs }: FileEntryWithStats): RemoteEntry {
-  return { name: filename, kind: kindOf(attrs.mode, longname), ...factsOf(attrs) };
-}
-
-/** By the mode; servers that send none still write the type as the first letter of the long name. */
-function kindOf(mode: number | undefined, longname: string): RemoteEntry["kind"] {
-  const type = (mode ?? 0) & FILE_TYPE_BITS;
-  if (type === REGULAR_FILE || (type === 0 && longname.startsWith("-"))) return "file";
-  if (type === FOLDER || (type === 0 && longname.startsWith("d"))) return "folder";
-  return "other";
 }
