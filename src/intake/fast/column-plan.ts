@@ -127,8 +127,8 @@ export function limitCells(header: ExportHeader, exempt: ReadonlySet<number>): C
     // A masked card number is no token.
     const looked = name === "payment_token" ? remarkable | MASKING : remarkable;
     // What is an instant holds no card number.
-    const guard = kind === "instant" ? 0 : (limits.watched[at] as number);
-    limits.watched[at] = guard | looked | (limits.forbidden[at] as number);
+    const unguarded = kind === "instant" ? DIGIT << GUARD_SHIFT : 0;
+    limits.watched[at] = ((limits.watched[at] as number) & ~unguarded) | looked | (limits.forbidden[at] as number);
     const lengths = limits.lengths[at] as number;
     limits.lengths[at] = (Math.min(max, lengths >>> MIN_BITS) << MIN_BITS) | Math.max(min, lengths & MIN_MASK);
     limits.required[at] = (limits.required[at] as number) | (required ? 1 : 0);
