@@ -5,7 +5,7 @@ import { type MoneyTotal, MoneyTotals } from "../domain/money.ts";
 import type { AcceptedRow } from "../domain/rebill.ts";
 import type { RejectCode, SkipCode, SkippedRow } from "../domain/row-verdict.ts";
 import { canonicalRow } from "./canonical.ts";
-import { currencyIndex, currencyOf } from "./fast/currency-table.ts";
+import { currencyIndex, currencyOf } from "./currency-index.ts";
 import type { RejectedRow, RowResult } from "./row-reader.ts";
 
 /** Each call is awaited; rows come in the order of the file within each of the three. */

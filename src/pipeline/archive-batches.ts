@@ -1,5 +1,5 @@
 /** Planned batches → their exact bytes in the archive, each under a name that is minted once. */
-import { availableParallelism } from "node:os";
+import { areThreadsWorthIt } from "../intake/threads.ts";
 import type { BatchRecord, ExportRecord } from "../ledger/ledger.ts";
 import { type ArchivedContent, type BatchFiles, LocalBatchFiles } from "./batch-files.ts";
 import { ThreadedBatchFiles } from "./batch-thread.ts";
@@ -13,9 +13,6 @@ import { passStep } from "./steps.ts";
  */
 const BATCHES_TOGETHER = 50;
 const FIRST_TOGETHER = 8;
-
-/** Of archived rows: a thread takes some 50 ms to start and to warm up. */
-const THREAD_FROM_BYTES = 32 * 1024 * 1024;
 
 /**
  * Archives every planned batch of one export, in order, in one pass over the export's canonical rows (batches planned
@@ -52,8 +49,8 @@ function openBatchFiles(
   const options = { archive, profile, mid: merchant.mid, intakePath };
   const exportIds = new Set(planned.map((batch) => batch.exportId));
   const sizes = [...exportIds].map((exportId) => exportsById.get(exportId)?.archived?.sizeBytes ?? 0);
-  const isLarge = sizes.reduce((sum, size) => sum + size, 0) >= THREAD_FROM_BYTES && availableParallelism() > 1;
-  const isThreaded = intakePath === "workers" || (isLarge && intakePath !== "truth" && intakePath !== "one_thread");
+  const archivedBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const isThreaded = areThreadsWorthIt(intakePath ?? "auto", archivedBytes);
   return isThreaded ? new ThreadedBatchFiles(options) : new LocalBatchFiles(options);
 }
 

@@ -6,6 +6,7 @@ import type { RowRules } from "../judge-row.ts";
 import type { OpenedRecords, Piece } from "../read-records.ts";
 import type { RowReader } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
+import { areThreadsWorthIt } from "../threads.ts";
 import { BYTE } from "./bytes.ts";
 import { RowsInOrder } from "./rows-in-order.ts";
 import { type ScannedPiece, ScanPool } from "./scan-pool.ts";
@@ -23,8 +24,6 @@ export interface ScanJob {
   readonly totalBytes: number;
 }
 
-/** Threads take some 50 ms to start and to warm up; a smaller file is through by then. */
-const WORKERS_FROM_BYTES = 32 * 1024 * 1024;
 /** One thread puts in order what more than four can scan. */
 const MOST_WORKERS = 4;
 
@@ -48,10 +47,8 @@ export async function scanExport(job: ScanJob): Promise<boolean> {
 }
 
 function countWorkers({ intakePath, totalBytes }: ScanJob): number {
-  const cores = availableParallelism();
-  if (intakePath === "one_thread") return 0;
-  if (intakePath === "workers") return Math.min(MOST_WORKERS, Math.max(2, cores));
-  return totalBytes < WORKERS_FROM_BYTES || cores < 2 ? 0 : Math.min(MOST_WORKERS, cores);
+  if (!areThreadsWorthIt(intakePath, totalBytes)) return 0;
+  return Math.min(MOST_WORKERS, Math.max(2, availableParallelism()));
 }
 
 /**
