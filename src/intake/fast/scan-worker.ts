@@ -1,5 +1,6 @@
 /** One thread of the pool: scans row-aligned pieces, one after the other. What is odd in them goes back to be judged. */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
+import { answerCalls } from "../../thread/answer-calls.ts";
 import type { Dialect } from "../dialect.ts";
 import { RecordFramer } from "../record-framer.ts";
 import { RowScanner, type ScanSetup } from "./row-scanner.ts";
@@ -24,10 +25,12 @@ const setup = workerData as WorkerSetup;
 const scanner = new RowScanner(setup);
 const framer = new RecordFramer(setup.dialect);
 
-parentPort?.on("message", ({ bytes, spare }: WorkerTask) => {
-  const found = spare ? ScannedRows.revive(spare) : new ScannedRows(bytes.length, setup.keepsRows);
-  found.clear();
-  scanner.scan(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), false, framer, found);
-  const answer: WorkerAnswer = { bytes, found };
-  parentPort?.postMessage(answer, [bytes.buffer as ArrayBuffer, ...found.memory()]);
-});
+answerCalls<WorkerTask, WorkerAnswer>(
+  ({ bytes, spare }) => {
+    const found = spare ? ScannedRows.revive(spare) : new ScannedRows(bytes.length, setup.keepsRows);
+    found.clear();
+    scanner.scan(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), false, framer, found);
+    return { bytes, found };
+  },
+  ({ bytes, found }) => [bytes.buffer as ArrayBuffer, ...found.memory()],
+);
