@@ -28,14 +28,24 @@ export interface Ledger extends LockKeeper, RunBook, ExportBook, BatchBook, Resu
   /**
    * All or nothing. A call inside another joins it. Reads inside see what was written inside; calls from elsewhere in the
    * process wait until it ends, so never await the network in it. Whatever failed inside fails it, even if caught there.
-   * `keeps` may say of the result that nothing of it is to stay; not inside another.
    */
-  transaction<T>(work: () => Promise<T>, keeps?: (result: T) => boolean): Promise<T>;
+  transaction<T>(work: () => Promise<T>, options?: TransactionOptions<T>): Promise<T>;
   /** The store's own check of itself, for `verify`: what it finds wrong, in its words; empty when it is whole. */
   checkIntegrity(): Promise<string[]>;
   /** Path and schema version, for `doctor` and `status`. */
   readonly about: { readonly path: string; readonly schemaVersion: number; readonly host: string };
   close(): Promise<void>;
+}
+
+export interface TransactionOptions<T> {
+  /** Says of the result whether it is to stay; else nothing does. Not inside another. */
+  readonly keeps?: ((result: T) => boolean) | undefined;
+  /**
+   * Hundreds of thousands of rows are read or written in it: it may go on in a thread of its own, while this one goes on with other work.
+   * Then calls may be made before the answer to an earlier one; they are carried out in their order. Nothing is read in pages
+   * (an AsyncIterable) in it, and no name is minted: such calls throw. Inside another it makes no difference.
+   */
+  readonly isLarge?: boolean | undefined;
 }
 
 export interface LockKeeper {
@@ -90,6 +100,11 @@ export interface ExportBook {
    * another batch, unless that failed, is a bug of the caller and throws.
    */
   claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void>;
+  /**
+   * New attempts from accepted rows of the export that is being read, no order twice; for its last batch, or for a new planned one. The
+   * memory of the rows must not change before this resolves, with the batch's id.
+   */
+  claimRows(exportId: number, rows: RowsToClaim): Promise<number>;
   /** Attempts that were released (their batch failed) go into another batch. */
   reclaim(batchId: number, attemptIds: readonly number[]): Promise<void>;
   /** Was anything ever claimed? */
@@ -141,6 +156,18 @@ export type ClaimedRebill = Pick<
   | "declineCodeSource"
   | "expiresAt"
 >;
+
+/** Canonical rows one after the other (domain/canonical-rows.ts), as plain memory: another thread may read it. */
+export interface RowsToClaim {
+  readonly beginBatch: boolean;
+  /** Of the first of them, as in NewAttempt; the others follow it. */
+  readonly position: number;
+  readonly bytes: Uint8Array;
+  readonly ends: Uint32Array;
+  /** Where each stood in its export, as in RowPlace. */
+  readonly rowNumbers: Uint32Array;
+  readonly lines: Uint32Array;
+}
 
 export interface NewAttempt extends RowPlace {
   readonly rebill: ClaimedRebill;

@@ -1,13 +1,15 @@
 /** Accepted rows, page by page as an export is read → planned batches with their claims. */
 import type { AcceptedPage } from "../domain/accepted-page.ts";
-import { CanonicalCells, type CanonicalRows, canonicalIndex } from "../domain/canonical-rows.ts";
-import type { ClaimedRebill, Ledger, NewAttempt, Stamp } from "../ledger/ledger.ts";
+import type { Ledger, RowsToClaim } from "../ledger/ledger.ts";
 import { passStep } from "./steps.ts";
 
 /** Rows that the ledger is given at once. */
 const CLAIMED_TOGETHER = 2_000;
+/** So many may wait for the ledger, while the next are read. */
+const MOST_WAITING = 4;
+const FIRST_BYTES = 64 * 1024;
 
-export interface PlanOptions extends Stamp {
+export interface PlanOptions {
   readonly exportId: number;
   /** The profile's row limit. */
   readonly maxRows: number;
@@ -15,81 +17,102 @@ export interface PlanOptions extends Stamp {
 
 /** In export order, split at the row limit. Inside the transaction that takes the export. */
 export class BatchPlanner {
-  readonly #ledger: Pick<Ledger, "planBatch" | "claim">;
+  readonly #ledger: Pick<Ledger, "claimRows">;
   readonly #options: PlanOptions;
-  readonly #reader = new ClaimReader();
-  #batchId = 0;
   #position = 0;
-  #attempts: NewAttempt[] = [];
+  #gathered = new GatheredRows();
+  readonly #waiting: { readonly claimed: Promise<unknown>; readonly rows: GatheredRows }[] = [];
 
-  constructor(ledger: Pick<Ledger, "planBatch" | "claim">, options: PlanOptions) {
+  constructor(ledger: Pick<Ledger, "claimRows">, options: PlanOptions) {
     this.#ledger = ledger;
     this.#options = options;
   }
 
   async add(page: AcceptedPage): Promise<void> {
-    for (let at = 0; at < page.length; at++) {
-      if (this.#position % this.#options.maxRows === 0) await this.#beginBatch();
-      this.#attempts.push({
-        rebill: this.#reader.read(page.rows, at),
-        position: this.#position,
-        ...page.placeOf(at),
-      });
-      this.#position += 1;
-      if (this.#attempts.length === CLAIMED_TOGETHER) await this.#claim();
+    for (let from = 0; from < page.length; ) {
+      const leftInBatch = this.#options.maxRows - (this.#position % this.#options.maxRows);
+      const room = Math.min(leftInBatch, CLAIMED_TOGETHER - this.#gathered.length);
+      const until = Math.min(page.length, from + room);
+      this.#gathered.add(page, from, until);
+      this.#position += until - from;
+      from = until;
+      const endsBatch = this.#position % this.#options.maxRows === 0;
+      if (endsBatch || this.#gathered.length === CLAIMED_TOGETHER) await this.#claim();
     }
   }
 
-  /** After the last page. */
+  /** After the last page. Resolves when all are claimed. */
   async end(): Promise<void> {
     await this.#claim();
-  }
-
-  async #beginBatch(): Promise<void> {
-    await this.#claim();
-    const { at, recordedAt, exportId } = this.#options;
-    this.#batchId = await this.#ledger.planBatch({ at, recordedAt, exportId });
-    passStep("export.batch_planned");
+    while (this.#waiting.length > 0) await this.#claimFirst();
   }
 
   async #claim(): Promise<void> {
-    if (this.#attempts.length === 0) return;
-    await this.#ledger.claim(this.#batchId, this.#attempts);
+    const rows = this.#gathered;
+    if (rows.length === 0) return;
+    const position = this.#position - rows.length;
+    const beginBatch = position % this.#options.maxRows === 0;
+    const claimed = this.#ledger.claimRows(this.#options.exportId, { ...rows.views(), position, beginBatch });
+    // Looked at when it is its turn; until then its failure must not end the process.
+    claimed.catch(() => {});
+    this.#waiting.push({ claimed, rows });
+    this.#gathered = this.#waiting.length > MOST_WAITING ? await this.#claimFirst() : new GatheredRows();
     passStep("export.batch_claimed");
-    this.#attempts = [];
+  }
+
+  /** Its memory is free again. */
+  async #claimFirst(): Promise<GatheredRows> {
+    const first = this.#waiting.shift();
+    await first?.claimed;
+    first?.rows.clear();
+    return first?.rows ?? new GatheredRows();
   }
 }
 
-/** Of a canonical row only what the ledger keeps; the rest stays in the archive. */
-class ClaimReader {
-  readonly #cells = new CanonicalCells();
+/** Rows of several pages, in memory that threads share. */
+class GatheredRows {
+  length = 0;
+  #bytes = Buffer.from(new SharedArrayBuffer(FIRST_BYTES));
+  #filled = 0;
+  readonly #ends = new Uint32Array(new SharedArrayBuffer(4 * CLAIMED_TOGETHER));
+  readonly #rowNumbers = new Uint32Array(new SharedArrayBuffer(4 * CLAIMED_TOGETHER));
+  readonly #lines = new Uint32Array(new SharedArrayBuffer(4 * CLAIMED_TOGETHER));
 
-  read(rows: CanonicalRows, row: number): ClaimedRebill {
-    const cells = this.#cells;
-    cells.moveTo(rows, row);
-    const source = cells.ascii(AT.decline_code_source);
+  add(page: AcceptedPage, from: number, until: number): void {
+    const { rows } = page;
+    const start = rows.start(from);
+    const end = rows.start(until);
+    this.#reserve(this.#filled + end - start);
+    rows.bytes.copy(this.#bytes, this.#filled, start, end);
+    for (let at = from; at < until; at++) {
+      const { row, line } = page.placeOf(at);
+      this.#ends[this.length] = this.#filled + (rows.ends[at] as number) - start;
+      this.#rowNumbers[this.length] = row;
+      this.#lines[this.length] = line;
+      this.length += 1;
+    }
+    this.#filled += end - start;
+  }
+
+  views(): Omit<RowsToClaim, "position" | "beginBatch"> {
+    const { length } = this;
     return {
-      orderId: cells.ascii(AT.order_id),
-      transactionId: cells.ascii(AT.transaction_id),
-      subscriptionId: cells.ascii(AT.subscription_id),
-      customerId: cells.ascii(AT.customer_id),
-      declinedAt: cells.instant(AT.declined_at),
-      amountMinor: cells.amountMinor(),
-      currency: cells.currency(),
-      declineCode: cells.ascii(AT.decline_code),
-      ...(source === "" ? {} : { declineCodeSource: source }),
-      expiresAt: cells.instant(AT.expires_at),
+      bytes: this.#bytes.subarray(0, this.#filled),
+      ends: this.#ends.subarray(0, length),
+      rowNumbers: this.#rowNumbers.subarray(0, length),
+      lines: this.#lines.subarray(0, length),
     };
   }
-}
 
-const AT = {
-  order_id: canonicalIndex("order_id"),
-  transaction_id: canonicalIndex("transaction_id"),
-  subscription_id: canonicalIndex("subscription_id"),
-  customer_id: canonicalIndex("customer_id"),
-  declined_at: canonicalIndex("declined_at"),
-  decline_code: canonicalIndex("decline_code"),
-  decline_code_source: canonicalIndex("decline_code_source"),
-  expires_at: canonicalIndex("expires_at"),
-};
+  clear(): void {
+    this.length = 0;
+    this.#filled = 0;
+  }
+
+  #reserve(needed: number): void {
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.from(new SharedArrayBuffer(Math.max(needed, 2 * this.#bytes.length)));
+    this.#bytes.copy(larger, 0, 0, this.#filled);
+    this.#bytes = larger;
+  }
+}

@@ -12,8 +12,7 @@ export const STEPS = [
   "submit.done",
 
   "export.begun",
-  /** This and the next four lie inside the transaction that claims the export. */
-  "export.batch_planned",
+  /** This and the next three lie inside the transaction that claims the export. */
   "export.batch_claimed",
   "export.screened",
   "export.archived",

@@ -2,11 +2,13 @@
  * An export file → claimed rebills and planned batches. One ledger transaction records the export, claims the identities and plans the
  * batches, and is committed only once the accepted rows lie in the archive.
  */
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { formatCompactUtc, formatInstant } from "../domain/instant.ts";
 import { Problem } from "../domain/problem.ts";
 import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
+import { areThreadsWorthIt } from "../intake/threads.ts";
 import type { BreakRecord, NewBreak } from "../ledger/ledger.ts";
 import { type ArchiveWriter, keptName } from "./archive.ts";
 import type { ArchivedExport } from "./archived-rows.ts";
@@ -79,7 +81,7 @@ async function claimWhileReading(
   const take = async () => {
     const now = stamp(context);
     const exportId = await ledger.beginExport({ ...now, name: basename(file), maxAgeDays, archivePath, reason });
-    const planner = new BatchPlanner(ledger, { ...now, exportId, maxRows: context.profile.batch.maxRows });
+    const planner = new BatchPlanner(ledger, { exportId, maxRows: context.profile.batch.maxRows });
     await canonical.write(canonicalHeader());
     const screening = await screen(context, file, {
       accepted: async (page) => {
@@ -100,7 +102,10 @@ async function claimWhileReading(
     passStep("export.recorded");
     return { ...screening, newBreaks: await ledger.recordBreaks(retried) };
   };
-  const taken = await ledger.transaction(take, isClaimed);
+  // Whoever reads it says what is wrong with it.
+  const { size } = await stat(file).catch(() => ({ size: 0 }));
+  const isLarge = areThreadsWorthIt(context.intakePath ?? "auto", size);
+  const taken = await ledger.transaction(take, { keeps: isClaimed, isLarge });
   // Without a row to send, what was met on the way is recorded all the same.
   const isAllKnown = taken.problem === undefined && taken.accepted === 0;
   return isAllKnown ? { ...taken, newBreaks: await ledger.recordBreaks(retried) } : taken;

@@ -18,6 +18,8 @@ export interface LedgerPlace {
   open(): Promise<Ledger>;
   /** After each test, with every ledger closed. */
   remove(): Promise<void>;
+  /** Its transactions are large: what is read in pages is not read in them. */
+  readonly readsNoPagesInside?: boolean;
 }
 
 export interface LedgerBench {
@@ -25,6 +27,7 @@ export interface LedgerBench {
   readonly ledger: Ledger;
   /** Another one of the same place, without the lock; closed by the suite. */
   reopen(): Promise<Ledger>;
+  readonly readsPagesInside: boolean;
 }
 
 export function ledgerSuite(makePlace: () => Promise<LedgerPlace>): void {
@@ -35,12 +38,13 @@ export function ledgerSuite(makePlace: () => Promise<LedgerPlace>): void {
     opened.push(ledger);
     return ledger;
   };
-  const bench: { ledger: Ledger; reopen: () => Promise<Ledger> } = { ledger: undefined as never, reopen: open };
+  const bench = { ledger: undefined as unknown as Ledger, reopen: open, readsPagesInside: true };
 
   beforeEach(async () => {
     opened = [];
     place = await makePlace();
     bench.ledger = await open();
+    bench.readsPagesInside = !place.readsNoPagesInside;
     await bench.ledger.acquireLock("test");
   });
   afterEach(async () => {

@@ -2,6 +2,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { IntakePath } from "../../src/domain/intake-path.ts";
 import { isProblem } from "../../src/domain/problem.ts";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
 import { createInboxMover } from "../../src/pipeline/inbox.ts";
@@ -14,10 +15,13 @@ afterEach(async () => {
   for (const merchant of merchants.splice(0)) await merchant.close();
 });
 
-async function make() {
+/** Claimed in this thread, and in one of the ledger's own. */
+const PATHS = ["one_thread", "workers"] as const;
+
+async function make(intakePath: IntakePath = "auto") {
   const merchant = await makeMerchant();
   merchants.push(merchant);
-  return { merchant, context: await merchant.open() };
+  return { merchant, context: { ...(await merchant.open()), intakePath } };
 }
 
 const TAKE = { dryRun: false, reason: "" };
@@ -36,25 +40,28 @@ const halfBad = (count: number) =>
   exportCsv(count) +
   Array.from({ length: count }, (_, at) => `b-${at},bt-${at},s,c,2026-11-20T05:00:00Z,,USD,51,tok\n`).join("");
 
-test("too many rejects at the end of a file take back what was claimed at its beginning", async () => {
-  const { merchant, context } = await make();
-  const file = await merchant.writeExport("bad.csv", halfBad(MANY));
-  const taken = await takeExport(context, file, TAKE);
-  expect(isProblem(taken.problem, "too_many_rejects")).toBe(true);
-  expect(taken).toMatchObject({ accepted: MANY, rejected: MANY });
-  await expectNothingTaken(context);
-  expect((await readFile(taken.rejectsPath, "utf8")).split("\n")).toHaveLength(MANY + 2);
-  const good = await merchant.writeExport("good.csv", exportCsv(MANY));
-  const { batches } = await submit(context, [good], TAKE, createInboxMover(context));
-  expect(batches.map(({ batchId, state }) => `${batchId} ${state}`)).toEqual([
-    "1 delivered",
-    "2 delivered",
-    "3 delivered",
-  ]);
-});
+test.each(PATHS)(
+  "too many rejects at the end of a file take back what was claimed at its beginning (%s)",
+  async (path) => {
+    const { merchant, context } = await make(path);
+    const file = await merchant.writeExport("bad.csv", halfBad(MANY));
+    const taken = await takeExport(context, file, TAKE);
+    expect(isProblem(taken.problem, "too_many_rejects")).toBe(true);
+    expect(taken).toMatchObject({ accepted: MANY, rejected: MANY });
+    await expectNothingTaken(context);
+    expect((await readFile(taken.rejectsPath, "utf8")).split("\n")).toHaveLength(MANY + 2);
+    const good = await merchant.writeExport("good.csv", exportCsv(MANY));
+    const { batches } = await submit(context, [good], TAKE, createInboxMover(context));
+    expect(batches.map(({ batchId, state }) => `${batchId} ${state}`)).toEqual([
+      "1 delivered",
+      "2 delivered",
+      "3 delivered",
+    ]);
+  },
+);
 
-test("a file that cannot be read to its end leaves no claim", async () => {
-  const { merchant, context } = await make();
+test.each(PATHS)("a file that cannot be read to its end leaves no claim (%s)", async (path) => {
+  const { merchant, context } = await make(path);
   const file = await merchant.writeExport("a.csv", exportCsv(MANY));
   const { ledger } = context;
   let claims = 0;
@@ -62,10 +69,10 @@ test("a file that cannot be read to its end leaves no claim", async () => {
     ...context,
     ledger: {
       ...ledger,
-      claim: async (...call) => {
+      claimRows: async (...call) => {
         claims += 1;
         if (claims === 2) await merchant.writeExport("a.csv", exportCsv(MANY + 10));
-        return ledger.claim(...call);
+        return ledger.claimRows(...call);
       },
     },
   };
@@ -76,27 +83,30 @@ test("a file that cannot be read to its end leaves no claim", async () => {
   expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY + 10);
 });
 
-test("an archived copy that does not read back as it was written claims nothing, and the same export can be taken later", async () => {
-  const { merchant, context } = await make();
-  const file = await merchant.writeExport("a.csv", exportCsv(MANY));
-  const archive = Object.create(context.archive) as typeof context.archive;
-  archive.create = async (path) => {
-    const writer = await context.archive.create(path);
-    const keep = writer.keep.bind(writer);
-    writer.keep = async () => {
-      const kept = await keep();
-      const at = context.archive.resolve(path);
-      await writeFile(at, (await readFile(at, "utf8")).replace("19.99", "91.99"));
-      return kept;
+test.each(PATHS)(
+  "an archived copy that does not read back as it was written claims nothing, and the same export can be taken later (%s)",
+  async (path) => {
+    const { merchant, context } = await make(path);
+    const file = await merchant.writeExport("a.csv", exportCsv(MANY));
+    const archive = Object.create(context.archive) as typeof context.archive;
+    archive.create = async (path) => {
+      const writer = await context.archive.create(path);
+      const keep = writer.keep.bind(writer);
+      writer.keep = async () => {
+        const kept = await keep();
+        const at = context.archive.resolve(path);
+        await writeFile(at, (await readFile(at, "utf8")).replace("19.99", "91.99"));
+        return kept;
+      };
+      return writer;
     };
-    return writer;
-  };
-  const failure = await takeExport({ ...context, archive }, file, TAKE).catch((error: unknown) => error);
-  expect(isProblem(failure, "disk_failed")).toBe(true);
-  expect(String(failure)).toContain("does not read back as it was written");
-  await expectNothingTaken(context);
-  expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY);
-});
+    const failure = await takeExport({ ...context, archive }, file, TAKE).catch((error: unknown) => error);
+    expect(isProblem(failure, "disk_failed")).toBe(true);
+    expect(String(failure)).toContain("does not read back as it was written");
+    await expectNothingTaken(context);
+    expect((await takeExport(context, file, TAKE)).accepted).toBe(MANY);
+  },
+);
 
 test("a dry run leaves nothing at all", async () => {
   const { merchant, context } = await make();
@@ -119,4 +129,23 @@ test("a subscription that bills twice within one export is not said to have an o
   expect((await takeExport(context, own, TAKE)).notes.join()).not.toContain("another order pending");
   const later = await merchant.writeExport("later.csv", `${EXPORT_HEADER}\n${rows(MANY, "s-weekly")}`);
   expect((await takeExport(context, later, TAKE)).notes.join()).toContain(`${MANY} rows bill a subscription`);
+});
+
+test("the ledger says the same of an export, in whatever thread its rows are claimed", async () => {
+  const said: unknown[] = [];
+  for (const path of PATHS) {
+    const { merchant, context } = await make(path);
+    for (const from of [1, MANY - 10]) {
+      const file = await merchant.writeExport(`${from}.csv`, exportCsv(MANY, { from }));
+      const { accepted, skipped, newBreaks } = await takeExport(context, file, TAKE);
+      said.push({ accepted, skipped, newBreaks });
+    }
+    const { ledger } = context;
+    const attempts: unknown[] = [];
+    for await (const page of ledger.attempts()) attempts.push(...page);
+    const exports = (await ledger.exports()).map(({ archivePath: _, ...taken }) => taken);
+    said.push({ attempts, exports, batches: await ledger.batches("all"), wrong: await ledger.checkIntegrity() });
+  }
+  expect(said.slice(3)).toEqual(said.slice(0, 3));
+  expect(said).toHaveLength(6);
 });

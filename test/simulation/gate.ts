@@ -3,7 +3,7 @@
  * between any two acts, told to stop, or refused by its disk. A killed run can do nothing more, like a process.
  */
 import { Problem } from "../../src/domain/problem.ts";
-import type { Ledger } from "../../src/ledger/ledger.ts";
+import type { Ledger, TransactionOptions } from "../../src/ledger/ledger.ts";
 import { Archive, type ArchiveWriter, type HashedFile } from "../../src/pipeline/archive.ts";
 import type { Dice } from "./dice.ts";
 
@@ -80,15 +80,14 @@ export class Gate {
   }
 }
 
-type Keeps = (result: unknown) => boolean;
-
 export function guardLedger(ledger: Ledger, gate: Gate): Ledger {
   return new Proxy(ledger, {
     get: (target, name, receiver) => {
       const call: unknown = Reflect.get(target, name, receiver);
       if (typeof call !== "function") return call;
       if (name === "transaction") {
-        return (work: () => Promise<unknown>, keeps?: Keeps) => inTransaction(target, { work, keeps }, gate);
+        return (work: () => Promise<unknown>, options?: TransactionOptions<unknown>) =>
+          inTransaction(target, { work, options }, gate);
       }
       const isPaged = ["attempts", "standings", "holds", "batchAttempts"].includes(String(name));
       if (isPaged) return (...values: unknown[]) => passThen(gate, () => Reflect.apply(call, target, values));
@@ -105,7 +104,10 @@ export function guardLedger(ledger: Ledger, gate: Gate): Ledger {
 /** What failed inside fails it, as in the ledger itself, even where the program caught it there. */
 async function inTransaction(
   ledger: Ledger,
-  { work, keeps }: { readonly work: () => Promise<unknown>; readonly keeps: Keeps | undefined },
+  {
+    work,
+    options,
+  }: { readonly work: () => Promise<unknown>; readonly options: TransactionOptions<unknown> | undefined },
   gate: Gate,
 ): Promise<unknown> {
   gate.pass();
@@ -115,7 +117,7 @@ async function inTransaction(
     if (gate.diskFaults > faultsBefore) throw new Problem("disk_failed", "a write inside was made to fail");
     gate.passDisk("commit");
     return worked;
-  }, keeps);
+  }, options);
   gate.pass();
   return result;
 }

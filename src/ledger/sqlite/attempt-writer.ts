@@ -1,11 +1,19 @@
-/** Appends attempts, many with one statement: a call into SQLite costs nearly as much as the row it writes. */
-import type { NewAttempt } from "../ledger.ts";
+/**
+ * Appends attempts, many with one statement: a call into SQLite costs nearly as much as the row it writes. What all of them share is
+ * bound once.
+ */
+import type { AttemptColumns } from "./attempt-columns.ts";
 import type { Database } from "./connection.ts";
 import { lazily } from "./lazily.ts";
 
 const ROWS_AT_ONCE = 50;
 
 type Value = string | number;
+
+export interface ClaimedFor {
+  readonly exportId: number;
+  readonly batchId: number;
+}
 
 export class AttemptWriter {
   readonly #statements: ReturnType<typeof prepare>;
@@ -14,31 +22,35 @@ export class AttemptWriter {
     this.#statements = prepare(db);
   }
 
-  /** Inside the caller's write. Returns the first one's id; the others follow it. */
-  append(exportId: number, batchId: number, attempts: readonly NewAttempt[]): number {
-    const numbers = this.#attemptNumbers(attempts);
+  /**
+   * Inside the caller's write. Returns the first one's id; the others follow it. `areFirst`: none of their orders was ever claimed, nor
+   * is there twice.
+   */
+  append({ exportId, batchId }: ClaimedFor, columns: AttemptColumns, areFirst: boolean): number {
+    const numbers = areFirst ? undefined : this.#attemptNumbers(columns.orderIds);
     const { insertOne, insertMany } = this.#statements;
     let lastId: number | bigint = 0;
-    for (let start = 0; start < attempts.length; ) {
-      const count = attempts.length - start < ROWS_AT_ONCE ? 1 : ROWS_AT_ONCE;
-      const values: Value[] = [];
+    for (let start = 0; start < columns.length; ) {
+      const count = columns.length - start < ROWS_AT_ONCE ? 1 : ROWS_AT_ONCE;
+      const values: Value[] = [exportId, batchId];
       for (let at = start; at < start + count; at++) {
-        const { rebill, position, row, line } = attempts[at] as NewAttempt;
-        values.push(rebill.orderId, rebill.transactionId, numbers[at] as number, exportId, position, row, line);
-        values.push(rebill.subscriptionId, rebill.customerId, rebill.declineCode, rebill.declineCodeSource ?? "");
-        values.push(rebill.amountMinor, rebill.currency, rebill.declinedAt, rebill.expiresAt, batchId);
+        values.push(columns.orderIds[at] as string, columns.transactionIds[at] as string, numbers?.[at] ?? 1);
+        values.push(columns.positions[at] as number, columns.rows[at] as number, columns.lines[at] as number);
+        values.push(columns.subscriptionIds[at] as string, columns.customerIds[at] as string);
+        values.push(columns.declineCodes[at] as string, columns.declineCodeSources[at] as string);
+        values.push(columns.amountsMinor[at] as number, columns.currencies[at] as string);
+        values.push(columns.declinedAts[at] as number, columns.expiresAts[at] as number);
       }
       lastId = (count === 1 ? insertOne : insertMany).run(values).lastInsertRowid;
       start += count;
     }
-    return Number(lastId) - attempts.length + 1;
+    return Number(lastId) - columns.length + 1;
   }
 
   /** The n-th attempt of an order is numbered n. */
-  #attemptNumbers(attempts: readonly NewAttempt[]): number[] {
-    const orderIds = JSON.stringify(attempts.map(({ rebill }) => rebill.orderId));
-    const last = new Map(this.#statements.lastNumbers.all(orderIds));
-    return attempts.map(({ rebill: { orderId } }) => {
+  #attemptNumbers(orderIds: readonly string[]): number[] {
+    const last = new Map(this.#statements.lastNumbers.all(JSON.stringify(orderIds)));
+    return orderIds.map((orderId) => {
       const number = (last.get(orderId) ?? 0) + 1;
       last.set(orderId, number);
       return number;
@@ -47,13 +59,15 @@ export class AttemptWriter {
 }
 
 function prepare(db: Database) {
-  const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-  const insert = (count: number) =>
-    db.prepare<[Value[]]>(
-      `INSERT INTO attempt (order_id, transaction_id, attempt_number, export_id, position, row, line, subscription_id,
-         customer_id, decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, batch_id)
-       VALUES ${Array.from({ length: count }, () => row).join(", ")}`,
+  const insert = (count: number) => {
+    const rows = Array.from({ length: count }, () => "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    return db.prepare<[Value[]]>(
+      `WITH claimed (export_id, batch_id) AS (VALUES (?, ?))
+       INSERT INTO attempt (order_id, transaction_id, attempt_number, position, row, line, subscription_id, customer_id,
+         decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, export_id, batch_id)
+       SELECT rebill.*, claimed.* FROM (VALUES ${rows.join(", ")}) AS rebill CROSS JOIN claimed`,
     );
+  };
   return lazily({
     insertOne: () => insert(1),
     insertMany: () => insert(ROWS_AT_ONCE),

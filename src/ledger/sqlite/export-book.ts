@@ -1,15 +1,34 @@
 /** Exports taken, and the rebills claimed from them. */
 import { foldState } from "../../domain/outcome.ts";
 import type { RebillIdentity } from "../../domain/rebill.ts";
-import type { AttemptRecord, ExportBook, ExportRecord, NewAttempt, NewExport, ReadExport, Stamp } from "../ledger.ts";
+import type {
+  AttemptRecord,
+  ExportBook,
+  ExportRecord,
+  NewAttempt,
+  NewExport,
+  ReadExport,
+  RowsToClaim,
+  Stamp,
+} from "../ledger.ts";
+import { type AttemptColumns, ClaimReader, columnsOf } from "./attempt-columns.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
-import { AttemptWriter } from "./attempt-writer.ts";
+import { AttemptWriter, type ClaimedFor } from "./attempt-writer.ts";
 import { hashesOf, KeyTable, ofKeys } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import type { Held, Session } from "./session.ts";
 
 /** Greater than the id of any attempt. */
 const ANY_ID = Number.MAX_SAFE_INTEGER;
+
+/** The export that is being read. */
+interface BegunExport extends Stamp {
+  readonly exportId: number;
+  /** That its first attempt gets. */
+  readonly firstAttemptId: number;
+  /** Of the batch that its rows go into; 0: none yet. */
+  batchId: number;
+}
 
 export class SqliteExportBook implements ExportBook, Held {
   readonly #session: Session;
@@ -18,8 +37,8 @@ export class SqliteExportBook implements ExportBook, Held {
   readonly #writer: AttemptWriter;
   readonly #transactions: KeyTable;
   readonly #subscriptions: KeyTable;
-  /** The export that is being read, and the id that its first attempt gets. */
-  #begun: { readonly exportId: number; readonly firstAttemptId: number } | undefined;
+  #begun: BegunExport | undefined;
+  readonly #claims = new ClaimReader();
 
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
@@ -56,7 +75,7 @@ export class SqliteExportBook implements ExportBook, Held {
       this.#subscriptions.flush();
       const firstAttemptId = (this.#statements.lastAttempt.get() ?? 0) + 1;
       const exportId = Number(this.#statements.insertBegun.run(begun).lastInsertRowid);
-      this.#begun = { exportId, firstAttemptId };
+      this.#begun = { ...begun, exportId, firstAttemptId, batchId: 0 };
       this.#session.hold(this);
       return exportId;
     });
@@ -80,24 +99,44 @@ export class SqliteExportBook implements ExportBook, Held {
   }
 
   planBatch({ exportId, at, recordedAt }: Stamp & { readonly exportId: number }): Promise<number> {
-    return this.#session.write(() => {
-      const batchId = Number(this.#statements.insertBatch.run(exportId).lastInsertRowid);
-      this.#statements.insertPlanned.run(batchId, at, recordedAt);
-      return batchId;
-    });
+    return this.#session.write(() => this.#planBatch(exportId, { at, recordedAt }));
+  }
+
+  #planBatch(exportId: number, { at, recordedAt }: Stamp): number {
+    const batchId = Number(this.#statements.insertBatch.run(exportId).lastInsertRowid);
+    this.#statements.insertPlanned.run(batchId, at, recordedAt);
+    return batchId;
   }
 
   claim(batchId: number, attempts: readonly NewAttempt[]): Promise<void> {
     return this.#session.write(() => {
       this.#mustBePlanned(batchId);
       const exportId = this.#statements.exportOfBatch.get(batchId) ?? 0;
-      this.#refuseClaimed(attempts);
-      const firstId = this.#writer.append(exportId, batchId, attempts);
-      for (const [at, { rebill }] of attempts.entries()) {
-        this.#transactions.add(rebill.transactionId, firstId + at);
-        if (rebill.subscriptionId !== "") this.#subscriptions.add(rebill.subscriptionId, firstId + at);
-      }
+      this.#append({ exportId, batchId }, columnsOf(attempts), false);
     });
+  }
+
+  claimRows(exportId: number, rows: RowsToClaim): Promise<number> {
+    return this.#session.write(() => {
+      const begun = this.#begun;
+      if (begun?.exportId !== exportId) throw new Error(`export ${exportId} is not being read`);
+      if (rows.beginBatch) begun.batchId = this.#planBatch(exportId, begun);
+      const { batchId } = begun;
+      this.#mustBePlanned(batchId);
+      this.#append({ exportId, batchId }, this.#claims.read(rows), begun.firstAttemptId === 1);
+      return batchId;
+    });
+  }
+
+  #append(claimedFor: ClaimedFor, columns: AttemptColumns, areFirst: boolean): void {
+    const { transactionIds, subscriptionIds } = columns;
+    this.#refuseClaimed(transactionIds);
+    const firstId = this.#writer.append(claimedFor, columns, areFirst);
+    for (let at = 0; at < columns.length; at++) {
+      this.#transactions.add(transactionIds[at] as string, firstId + at);
+      const subscriptionId = subscriptionIds[at] as string;
+      if (subscriptionId !== "") this.#subscriptions.add(subscriptionId, firstId + at);
+    }
   }
 
   reclaim(batchId: number, attemptIds: readonly number[]): Promise<void> {
@@ -163,8 +202,7 @@ export class SqliteExportBook implements ExportBook, Held {
   }
 
   /** The last line of "exactly once": a transaction that is in another batch is never claimed, whatever the caller thinks. */
-  #refuseClaimed(attempts: readonly NewAttempt[]): void {
-    const transactionIds = attempts.map(({ rebill }) => rebill.transactionId);
+  #refuseClaimed(transactionIds: readonly string[]): void {
     // None of a first export is: its own are told apart when they are put in.
     if (!this.#transactions.isEmpty()) {
       for (const earlier of this.#idsByTransactions(transactionIds, ANY_ID)) this.#refuseIfClaimed(earlier);

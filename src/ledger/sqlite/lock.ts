@@ -16,6 +16,8 @@ export interface LockIdentity {
   readonly host: string;
   readonly pid: number;
   readonly clock: () => Instant;
+  /** Of a lock that was taken before, by this process. */
+  readonly token?: string | undefined;
 }
 
 /** The row beside lock.db that names its holder. A row that its writer left behind is replaced, token and all. */
@@ -26,11 +28,16 @@ export class LockRow implements WriteGuard {
 
   constructor(db: Database, identity: LockIdentity) {
     this.#identity = identity;
+    this.#token = identity.token;
     this.#statements = prepare(db);
   }
 
   get isTaken(): boolean {
     return this.#token !== undefined;
+  }
+
+  get token(): string | undefined {
+    return this.#token;
   }
 
   read(): LockHolder | undefined {

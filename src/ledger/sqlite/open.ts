@@ -2,9 +2,7 @@
 import { join } from "node:path";
 import type { Instant } from "../../domain/instant.ts";
 import type { Ledger } from "../ledger.ts";
-import { AttemptReader } from "./attempt-reader.ts";
-import { SqliteBatchBook } from "./batch-book.ts";
-import { SqliteBreakBook } from "./break-book.ts";
+import { openBooks, routeToThread } from "./books.ts";
 import {
   connect,
   type Database,
@@ -14,14 +12,12 @@ import {
   preparePrivateFolder,
   refuseLostLedger,
 } from "./connection.ts";
-import { SqliteExportBook } from "./export-book.ts";
 import { findMissingKeys } from "./key-table.ts";
+import { LedgerThread } from "./ledger-thread.ts";
 import { heldByOther, LockRow, MerchantLock } from "./lock.ts";
 import { LockFile } from "./lock-file.ts";
 import { isOlder, migrate } from "./migrations/migrate.ts";
 import { isOwnedBy, type Owner, recordOwner, refuseOtherHost } from "./owner.ts";
-import { SqliteResultBook } from "./result-book.ts";
-import { SqliteRunBook } from "./run-book.ts";
 import { Session } from "./session.ts";
 import { problemFrom } from "./sqlite-problem.ts";
 
@@ -81,18 +77,15 @@ function lockRow(db: Database, { merchant, host, pid = process.pid, clock }: Led
 
 function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, schemaVersion: number): Ledger {
   const row = lockRow(db, options);
-  const session = new Session(db, row, options.clock);
-  const lock = new MerchantLock(lockFile, row, session, options.merchant);
-  const reader = new AttemptReader(session);
-  const runs = new SqliteRunBook(session);
-  const exports = new SqliteExportBook(session, reader);
-  const batches = new SqliteBatchBook(session, reader);
-  const results = new SqliteResultBook(session, reader);
-  const breaks = new SqliteBreakBook(session);
+  const { merchant, host, pid = process.pid } = options;
+  const startThread = () => new LedgerThread({ path: db.name, merchant, host, pid, token: row.token });
+  const session = new Session(db, row, options.clock, startThread);
+  const lock = new MerchantLock(lockFile, row, session, merchant);
   return {
-    about: { path: db.name, schemaVersion, host: options.host },
+    ...routeToThread(openBooks(session), session),
+    about: { path: db.name, schemaVersion, host },
     checkIntegrity: () => session.read(() => [...findDamage(db), ...findMissingKeys(db)]),
-    transaction: (work, keeps) => session.transaction(work, keeps),
+    transaction: (work, transactionOptions) => session.transaction(work, transactionOptions),
     close: async () => {
       await lock.releaseLock();
       await session.close();
@@ -100,50 +93,5 @@ function assemble(db: Database, lockFile: LockFile, options: LedgerOptions, sche
     acquireLock: (command) => lock.acquireLock(command),
     releaseLock: () => lock.releaseLock(),
     lockHolder: () => lock.lockHolder(),
-    startRun: (run) => runs.startRun(run),
-    endRun: (runId, end) => runs.endRun(runId, end),
-    runs: () => runs.runs(),
-    findExport: (sha256) => exports.findExport(sha256),
-    findExportById: (exportId) => exports.findExportById(exportId),
-    exports: () => exports.exports(),
-    beginExport: (begun) => exports.beginExport(begun),
-    endExport: (exportId, read) => exports.endExport(exportId, read),
-    planBatch: (batch) => exports.planBatch(batch),
-    claim: (batchId, attempts) => exports.claim(batchId, attempts),
-    reclaim: (batchId, attemptIds) => exports.reclaim(batchId, attemptIds),
-    hasAttempts: () => exports.hasAttempts(),
-    findAttempts: (identities) => exports.findAttempts(identities),
-    pendingOrdersOfSubscriptions: (ids) => exports.pendingOrdersOfSubscriptions(ids),
-    batches: (which) => batches.batches(which),
-    findBatch: (idOrName) => batches.findBatch(idOrName),
-    mintName: (batchId, makeName, stamp) => batches.mintName(batchId, makeName, stamp),
-    recordContent: (batchId, content) => batches.recordContent(batchId, content),
-    recordBatchState: (batchId, state, fact) => batches.recordBatchState(batchId, state, fact),
-    recordTemporary: (batchId, temporary) => batches.recordTemporary(batchId, temporary),
-    batchEvents: (batchId) => batches.batchEvents(batchId),
-    batchAttempts: (batchId) => batches.batchAttempts(batchId),
-    earliestTimes: (batchId) => batches.earliestTimes(batchId),
-    claims: (batchId) => batches.claims(batchId),
-    attempts: () => batches.attempts(),
-    standings: () => batches.standings(),
-    holds: () => batches.holds(),
-    ordersSentAgain: () => batches.ordersSentAgain(),
-    recordLook: (look) => results.recordLook(look),
-    looks: () => results.looks(),
-    recordCollection: (collection) => results.recordCollection(collection),
-    collections: () => results.collections(),
-    recordResultFile: (file) => results.recordResultFile(file),
-    resultFiles: (which) => results.resultFiles(which),
-    findResultFile: (sha256) => results.findResultFile(sha256),
-    markApplied: (resultFileId, applied) => results.markApplied(resultFileId, applied),
-    findAttemptsForResults: (keys) => results.findAttemptsForResults(keys),
-    findAttemptIds: (orderIds) => results.findAttemptIds(orderIds),
-    findSentAttempts: (keys) => results.findSentAttempts(keys),
-    appendOutcomes: (outcomes) => results.appendOutcomes(outcomes),
-    recordBreaks: (found) => breaks.recordBreaks(found),
-    breaks: (which, code) => breaks.breaks(which, code),
-    countOpenBreaks: () => breaks.countOpenBreaks(),
-    findBreaks: (code, fingerprints) => breaks.findBreaks(code, fingerprints),
-    settleBreak: (breakId, settled) => breaks.settleBreak(breakId, settled),
   };
 }

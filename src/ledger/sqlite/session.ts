@@ -5,6 +5,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Instant } from "../../domain/instant.ts";
+import type { TransactionOptions } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { problemFrom } from "./sqlite-problem.ts";
 
@@ -23,8 +24,20 @@ export interface Held {
   drop(): void;
 }
 
+/** Another thread, in which a transaction goes on with a connection of its own. */
+export interface TransactionThread {
+  /** Begins what follows. */
+  begin(): Promise<void>;
+  call(method: string, parameters: readonly unknown[]): Promise<unknown>;
+  commit(): Promise<void>;
+  /** Whatever was begun and not committed is rolled back. */
+  end(): Promise<void>;
+}
+
 interface OpenTransaction {
   isOpen: boolean;
+  /** Its calls are not made here. */
+  readonly thread?: TransactionThread;
   isChecked: boolean;
   /** Set by the first write that failed inside: what it left half done must never be committed. */
   failure: { readonly error: unknown } | undefined;
@@ -48,13 +61,20 @@ export class Session {
   #waiting: WaitingWrite[] = [];
   readonly #held = new Set<Held>();
   readonly #clock: () => Instant;
+  readonly #startThread: (() => TransactionThread) | undefined;
   /** How long the last shared commit took; 0 after one that nobody shared. */
   #gatherMs = 0;
 
-  constructor(db: Database, guard: WriteGuard, clock: () => Instant) {
+  constructor(db: Database, guard: WriteGuard, clock: () => Instant, startThread?: () => TransactionThread) {
     this.db = db;
     this.#guard = guard;
     this.#clock = clock;
+    this.#startThread = startThread;
+  }
+
+  /** Where calls are to be made now, if not here. */
+  get thread(): TransactionThread | undefined {
+    return this.#current()?.thread;
   }
 
   /**
@@ -63,7 +83,12 @@ export class Session {
    */
   async read<T>(work: () => T): Promise<T> {
     const outer = this.#current();
-    if (outer) return this.#join(outer, async () => work());
+    if (outer) {
+      return this.#join(outer, async () => {
+        mustBeHere(outer);
+        return work();
+      });
+    }
     return this.#queued(() => this.#translated(() => this.db.transaction(work).deferred()));
   }
 
@@ -75,6 +100,7 @@ export class Session {
     const outer = this.#current();
     if (outer) {
       return this.#join(outer, async () => {
+        mustBeHere(outer);
         this.#admit(outer);
         return work();
       });
@@ -86,9 +112,9 @@ export class Session {
   }
 
   /** All or nothing; joins the transaction it is called in. Nothing, too, if `keeps` says so of the result. */
-  async transaction<T>(work: () => Promise<T>, keeps?: (result: T) => boolean): Promise<T> {
+  async transaction<T>(work: () => Promise<T>, { keeps, isLarge }: TransactionOptions<T> = {}): Promise<T> {
     const outer = this.#current();
-    if (!outer) return this.#queued(() => this.#run(work, keeps));
+    if (!outer) return this.#queued(() => (isLarge ? this.#runInThread(work, keeps) : this.#run(work, keeps)));
     return this.#join(outer, async () => {
       if (keeps) throw new Error("a part of a transaction cannot be taken back");
       return work();
@@ -207,6 +233,26 @@ export class Session {
     }
   }
 
+  /** What is called within goes to the thread; this connection waits meanwhile, as for a transaction of its own. */
+  async #runInThread<T>(work: () => Promise<T>, keeps?: (result: T) => boolean): Promise<T> {
+    const thread = this.#startThread?.();
+    if (!thread) return this.#run(work, keeps);
+    const transaction: OpenTransaction = { isOpen: true, isChecked: true, failure: undefined, thread };
+    try {
+      await thread.begin();
+      const result = await this.#inside.run(transaction, work);
+      transaction.isOpen = false;
+      if (transaction.failure) throw transaction.failure.error;
+      if (!keeps || keeps(result)) await thread.commit();
+      return result;
+    } catch (error) {
+      transaction.isOpen = false;
+      throw problemFrom(error, this.db.name);
+    } finally {
+      await thread.end();
+    }
+  }
+
   #rollBack(): void {
     this.#dropHeld();
     // SQLite rolls back by itself where the disk failed.
@@ -235,4 +281,9 @@ export class Session {
     this.#tail = result.catch(() => {});
     return result;
   }
+}
+
+/** Calls of a large transaction go elsewhere, but for the few that cannot. */
+function mustBeHere({ thread }: OpenTransaction): void {
+  if (thread) throw new Error("pages are not read, and no name is minted, within a large transaction");
 }

@@ -1,5 +1,8 @@
 /** An export that is being read: its rows are claimed before it is known whether they may be. */
 import { describe, expect, test } from "vitest";
+import type { Rebill } from "../../../src/domain/rebill.ts";
+import type { NewAttempt, RowsToClaim } from "../../../src/ledger/ledger.ts";
+import { canonicalRowsOf } from "../../intake/any-rebill.ts";
 import type { LedgerBench } from "../ledger-suite.ts";
 import { pagesOf, planBatch, recordExport, STAMP, sampleAttempt, sampleExport } from "./samples.ts";
 
@@ -11,6 +14,17 @@ export function begunExportPromises(bench: LedgerBench): void {
     const batchId = await bench.ledger.planBatch({ ...STAMP, exportId });
     await bench.ledger.claim(batchId, rows(from, count));
     return exportId;
+  };
+  /** In canonical form, as an export's reader gives them. */
+  const canonical = (attempts: readonly NewAttempt[], beginBatch: boolean): RowsToClaim => {
+    const { bytes, ends } = canonicalRowsOf(attempts.map(({ rebill }) => rebill as Rebill));
+    return {
+      beginBatch,
+      position: attempts[0]?.position ?? 0,
+      ...{ bytes, ends },
+      rowNumbers: Uint32Array.from(attempts, ({ row }) => row),
+      lines: Uint32Array.from(attempts, ({ line }) => line),
+    };
   };
   const find = async (n: number) => {
     const { transactionId } = sampleAttempt(n).rebill;
@@ -88,6 +102,68 @@ export function begunExportPromises(bench: LedgerBench): void {
       }
     });
 
+    test("claims canonical rows as it claims the rebills that they are", async () => {
+      const { ledger } = bench;
+      const attempts = [
+        sampleAttempt(0, { declineCodeSource: "visa", declineMessage: 'a "quoted", message' }),
+        sampleAttempt(1, { amountMinor: 5, customerId: 'c,"1"', subscriptionId: "s,1" }),
+        sampleAttempt(2, { amountMinor: 123, currency: "JPY", declinedAt: STAMP.at + 1_250 }),
+      ];
+      const first = await ledger.transaction(async () => {
+        const exportId = await ledger.beginExport(sampleExport());
+        const batchIds = [
+          await ledger.claimRows(exportId, canonical(attempts.slice(0, 2), true)),
+          await ledger.claimRows(exportId, canonical([sampleAttempt(7)], false)),
+          await ledger.claimRows(exportId, canonical(attempts.slice(2), true)),
+        ];
+        await ledger.endExport(exportId, sampleExport());
+        return batchIds;
+      });
+      expect(first).toEqual([1, 1, 2]);
+      const claimed = await pagesOf(ledger.attempts());
+      expect(claimed.map(({ batchId, orderId }) => `${batchId} ${orderId}`)).toEqual([
+        "1 order-0",
+        "1 order-1",
+        "1 order-7",
+        "2 order-2",
+      ]);
+      for (const { rebill, row, line, position } of attempts) {
+        const one = claimed.find(({ orderId }) => orderId === rebill.orderId);
+        const { paymentToken: _, attempt: __, declineMessage: ___, ...kept } = rebill as Rebill;
+        expect(one).toMatchObject({ ...kept, row, line, position, attemptNumber: 1 });
+        expect(await ledger.findAttempts([{ orderId: "", transactionId: rebill.transactionId }])).toEqual([one]);
+      }
+      expect(await ledger.pendingOrdersOfSubscriptions(["s,1"])).toEqual([
+        { subscriptionId: "s,1", orderId: "order-1" },
+      ]);
+    });
+
+    test("numbers an order's attempts on from what was claimed before it", async () => {
+      const { ledger } = bench;
+      await planBatch(ledger, sampleAttempt(0));
+      await ledger.transaction(async () => {
+        const exportId = await ledger.beginExport(sampleExport());
+        await ledger.claimRows(exportId, canonical([sampleAttempt(0, { transactionId: "again" })], true));
+        await ledger.endExport(exportId, sampleExport());
+      });
+      expect((await pagesOf(ledger.attempts())).map(({ attemptNumber }) => attemptNumber)).toEqual([1, 2]);
+    });
+
+    test.each([
+      ["claimed before", [sampleAttempt(10, { orderId: "other" })], "is already in batch"],
+      ["twice among its rows", [sampleAttempt(1), sampleAttempt(1, { orderId: "other" })], ""],
+    ])("is not there if canonical rows hold a transaction that is %s", async (_, attempts, words) => {
+      const { ledger } = bench;
+      await planBatch(ledger, sampleAttempt(10));
+      const taken = ledger.transaction(async () => {
+        const exportId = await ledger.beginExport(sampleExport());
+        await ledger.claimRows(exportId, canonical(attempts, true));
+        await ledger.endExport(exportId, sampleExport());
+      });
+      await expect(taken).rejects.toThrow(words);
+      expect(await pagesOf(ledger.attempts())).toHaveLength(1);
+    });
+
     test("is the only one", async () => {
       const { ledger } = bench;
       const two = ledger.transaction(async () => {
@@ -95,8 +171,12 @@ export function begunExportPromises(bench: LedgerBench): void {
         await ledger.beginExport(sampleExport());
       });
       await expect(two).rejects.toThrow("still being read");
-      const none = ledger.transaction(() => ledger.endExport(1, sampleExport()));
-      await expect(none).rejects.toThrow("is not being read");
+      for (const call of [
+        () => ledger.endExport(1, sampleExport()),
+        () => ledger.claimRows(1, canonical([sampleAttempt(0)], true)),
+      ]) {
+        await expect(ledger.transaction<unknown>(call)).rejects.toThrow("is not being read");
+      }
     });
   });
 }

@@ -1,0 +1,84 @@
+/** The thread of ledger-thread.ts: one transaction, whose calls come from elsewhere. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { workerData } from "node:worker_threads";
+import { answerCalls } from "../../thread/answer-calls.ts";
+import { type Books, openBooks } from "./books.ts";
+import { connect, loadSqlite } from "./connection.ts";
+import { LockRow } from "./lock.ts";
+import { Session } from "./session.ts";
+
+export interface LedgerThreadSetup {
+  readonly path: string;
+  readonly merchant: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Of the lock that this process holds. */
+  readonly token: string | undefined;
+}
+
+export type LedgerThreadCall =
+  | { readonly method: "begin" }
+  | { readonly method: "call"; readonly of: string; readonly parameters: readonly unknown[] }
+  | { readonly method: "end"; readonly isKept: boolean };
+
+const { path, ...identity } = workerData as LedgerThreadSetup;
+
+interface Begun {
+  readonly session: Session;
+  readonly books: Books;
+  /** Runs its work within the transaction. */
+  readonly enter: (work: () => unknown) => unknown;
+  end(isKept: boolean): Promise<unknown>;
+}
+
+let begun: Begun | undefined;
+let last: Promise<unknown> = Promise.resolve();
+
+answerCalls<LedgerThreadCall, unknown>((call) => {
+  const answer = last.then(() => carryOut(call));
+  last = answer.catch(() => {});
+  return answer;
+});
+
+async function carryOut(call: LedgerThreadCall): Promise<unknown> {
+  if (call.method === "end") return end(call.isKept);
+  begun ??= await begin();
+  if (call.method === "begin") return undefined;
+  const { books, enter } = begun;
+  return enter(() => callOf(books, call.of)(...call.parameters));
+}
+
+async function begin(): Promise<Begun> {
+  const db = await connect(await loadSqlite(), path);
+  const clock = Date.now;
+  const session = new Session(db, new LockRow(db, { ...identity, clock }), clock);
+  const inside = Promise.withResolvers<Begun["enter"]>();
+  const ended = Promise.withResolvers<boolean>();
+  const work = async () => {
+    inside.resolve(AsyncLocalStorage.snapshot());
+    return ended.promise;
+  };
+  const done = session.transaction(work, { keeps: (isKept) => isKept });
+  done.catch(inside.reject);
+  const enter = await inside.promise;
+  const end = (isKept: boolean) => {
+    ended.resolve(isKept);
+    return done;
+  };
+  return { session, books: openBooks(session), enter, end };
+}
+
+/** The second time there is nothing to end. */
+async function end(isKept: boolean): Promise<void> {
+  const ending = begun;
+  begun = undefined;
+  try {
+    await ending?.end(isKept);
+  } finally {
+    await ending?.session.close();
+  }
+}
+
+function callOf(books: Books, method: string): (...parameters: readonly unknown[]) => unknown {
+  return books[method as keyof Books] as (...parameters: readonly unknown[]) => unknown;
+}
