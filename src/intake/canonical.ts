@@ -5,6 +5,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { CanonicalRows } from "../domain/canonical-rows.ts";
 import { COLUMNS, type ColumnKind } from "../domain/columns.ts";
 import { formatInstant } from "../domain/instant.ts";
@@ -19,6 +20,9 @@ import { openRecords, readRecords } from "./read-records.ts";
 import type { FramedRecord } from "./record-framer.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+/** Of rows as bytes; and how many rows it is likely to have. */
+const PAGE_BYTES = 512 * 1024;
+const FIRST_ROWS = 2_048;
 
 const HEADER = COLUMNS.map(({ name }) => name).join(",");
 
@@ -64,31 +68,36 @@ export async function* readCanonical(path: string): AsyncGenerator<Rebill[]> {
 }
 
 /**
- * The same rows as bytes, several times as fast, unchecked: only for a file whose hash is that of what was written. Problem
- * `disk_failed` if the disk refuses it.
+ * The same rows as bytes, several times as fast, unchecked: only for a file whose hash is that of what was written. A page is good until
+ * the next one is asked for: they share their memory. Problem `disk_failed` if the disk refuses it.
  */
 export async function* readCanonicalBytes(path: string): AsyncGenerator<CanonicalRows> {
-  let carry: Buffer = Buffer.from("");
-  let isHeaderRead = false;
-  for await (const chunk of readChunks(path)) {
-    const bytes = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
-    const from = isHeaderRead ? 0 : canonicalHeader().length;
-    if (bytes.length < from) {
-      carry = bytes;
-      continue;
+  const failed = (cause: unknown) => {
+    throw unreadable(path, cause);
+  };
+  const file = await open(path, "r").catch(failed);
+  try {
+    let bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    let filled = 0;
+    let from = canonicalHeader().length;
+    for (;;) {
+      if (filled === bytes.length) bytes = Buffer.concat([bytes], 2 * bytes.length);
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled).catch(failed);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+      if (filled < from) continue;
+      const rows = bytes.subarray(from, filled);
+      const ends = findRowEnds(rows);
+      const taken = from + (ends.at(-1) ?? 0);
+      if (ends.length > 0) yield new CanonicalRows(rows, ends);
+      from = 0;
+      bytes.copyWithin(0, taken, filled);
+      filled -= taken;
     }
-    isHeaderRead = true;
-    const ends = findRowEnds(bytes, from);
-    const end = ends.at(-1) ?? from;
-    carry = bytes.subarray(end);
-    if (ends.length > 0) {
-      yield new CanonicalRows(
-        bytes.subarray(from, end),
-        Uint32Array.from(ends, (rowEnd) => rowEnd - from),
-      );
-    }
+    if (from > 0 || filled > 0) throw damaged(path, "it is cut off");
+  } finally {
+    await file.close();
   }
-  if (!isHeaderRead || carry.length > 0) throw damaged(path, "it is cut off");
 }
 
 /** Rows as rebills, by the strict reader. `path` is for its errors. */
@@ -113,35 +122,49 @@ const QUOTE = 0x22;
 const LF = 0x0a;
 
 /** Behind each line end that is not within quotes: the number of quotes in front of it is even. */
-function findRowEnds(bytes: Buffer, from: number): number[] {
-  const ends: number[] = [];
-  let at = from;
-  let quote = bytes.indexOf(QUOTE, from);
+function findRowEnds(bytes: Buffer): Uint32Array {
+  let ends = new Uint32Array(FIRST_ROWS);
+  let count = 0;
+  let at = 0;
+  let quote = bytes.indexOf(QUOTE);
   for (;;) {
     const newline = bytes.indexOf(LF, at);
-    if (newline === -1) return ends;
+    if (newline === -1) break;
     if (quote === -1 || newline < quote) {
       at = newline + 1;
-      ends.push(at);
+      if (count === ends.length) ends = doubled(ends);
+      ends[count] = at;
+      count += 1;
       continue;
     }
     const close = bytes.indexOf(QUOTE, quote + 1);
-    if (close === -1) return ends;
+    if (close === -1) break;
     at = close + 1;
     quote = bytes.indexOf(QUOTE, at);
   }
+  return ends.subarray(0, count);
+}
+
+function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * numbers.length);
+  larger.set(numbers);
+  return larger;
 }
 
 async function* readChunks(path: string): AsyncGenerator<Buffer> {
   try {
     yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Problem("disk_failed", `cannot read the archived rows ${path}: ${reason}`, {
-      cause,
-      hint: "Nothing of this step was sent. Mend the disk or the file's permissions, then run again.",
-    });
+    throw unreadable(path, cause);
   }
+}
+
+function unreadable(path: string, cause: unknown): Problem {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Problem("disk_failed", `cannot read the archived rows ${path}: ${reason}`, {
+    cause,
+    hint: "Nothing of this step was sent. Mend the disk or the file's permissions, then run again.",
+  });
 }
 
 function formatValue(kind: ColumnKind, value: string | number, currency: string): string {

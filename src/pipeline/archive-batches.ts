@@ -69,8 +69,8 @@ async function archiveTogether(
     for (const { batchId, exportId } of batches) {
       const taken = exportsById.get(exportId);
       if (!taken) throw new Error(`batch ${batchId} has no export`);
-      const claims = await ledger.claims(batchId);
-      const kept = files.write({ batchId, taken, positions: Uint32Array.from(claims, ({ position }) => position) });
+      const positions = Uint32Array.from(await ledger.claimedPositions(batchId));
+      const kept = files.write({ batchId, taken, positions });
       // Looked at below; until then its failure must not end the process.
       kept.catch(() => {});
       keeping.push(kept);

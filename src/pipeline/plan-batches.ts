@@ -17,13 +17,13 @@ export interface PlanOptions {
 
 /** In export order, split at the row limit. Inside the transaction that takes the export. */
 export class BatchPlanner {
-  readonly #ledger: Pick<Ledger, "claimRows">;
+  readonly #ledger: Pick<Ledger, "claimRows" | "endClaims">;
   readonly #options: PlanOptions;
   #position = 0;
   #gathered = new GatheredRows();
   readonly #waiting: { readonly claimed: Promise<unknown>; readonly rows: GatheredRows }[] = [];
 
-  constructor(ledger: Pick<Ledger, "claimRows">, options: PlanOptions) {
+  constructor(ledger: Pick<Ledger, "claimRows" | "endClaims">, options: PlanOptions) {
     this.#ledger = ledger;
     this.#options = options;
   }
@@ -44,7 +44,8 @@ export class BatchPlanner {
   /** After the last page. Resolves when all are claimed. */
   async end(): Promise<void> {
     await this.#claim();
-    while (this.#waiting.length > 0) await this.#claimFirst();
+    const ended = this.#ledger.endClaims(this.#options.exportId);
+    await Promise.all([...this.#waiting.map(({ claimed }) => claimed), ended]);
   }
 
   async #claim(): Promise<void> {

@@ -10,8 +10,7 @@ import { canonicalHeader } from "../intake/canonical.ts";
 import { RejectsFile } from "../intake/rejects.ts";
 import { areThreadsWorthIt } from "../intake/threads.ts";
 import type { BreakRecord, NewBreak } from "../ledger/ledger.ts";
-import { type ArchiveWriter, keptName } from "./archive.ts";
-import type { ArchivedExport } from "./archived-rows.ts";
+import { type ArchiveWriter, type HashedFile, keptName } from "./archive.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { BatchPlanner } from "./plan-batches.ts";
 import { type ExportScreening, type ScreenSink, screenExport } from "./screen-export.ts";
@@ -91,12 +90,9 @@ async function claimWhileReading(
       rejected: (row) => rejects.write(row),
       retried: (found) => retried.push({ ...found, file: basename(file) }),
     });
-    await planner.end();
     passStep("export.screened");
     if (!isClaimed(screening)) return { ...screening, newBreaks: [] };
-    const archived = await canonical.keep();
-    passStep("export.archived");
-    await proveArchived(context, { archivePath, archived });
+    const [, archived] = await bothOf(planner.end(), keepProven(context, archivePath, canonical));
     const { sha256, rows, accepted, skipped, rejected } = screening;
     await ledger.endExport(exportId, { sha256, rows, accepted, skipped, rejected, archived });
     passStep("export.recorded");
@@ -112,16 +108,25 @@ async function claimWhileReading(
 }
 
 /** Everything resumes from these rows: a copy that does not read back as it was written is no ground for a claim. */
-async function proveArchived(
+async function keepProven(
   { archive }: PipelineContext,
-  { archivePath, archived }: Required<ArchivedExport>,
-): Promise<void> {
+  archivePath: string,
+  canonical: ArchiveWriter,
+): Promise<HashedFile> {
+  const archived = await canonical.keep();
+  passStep("export.archived");
   const { sha256 } = await archive.hash(archivePath);
-  if (sha256 === archived?.sha256) return;
+  if (sha256 === archived.sha256) return archived;
   await archive.remove(archivePath);
   throw new Problem("disk_failed", `${archivePath} does not read back as it was written`, {
     hint: "Nothing of the export was claimed or sent. Look at the disk of data_dir; then run again.",
   });
+}
+
+/** Neither goes on behind the back of a failure of the other. */
+async function bothOf<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 function isClaimed({ problem, accepted }: Pick<TakenExport, "problem" | "accepted">): boolean {

@@ -12,6 +12,8 @@ const COMMA = ",";
 /** Handed on in pieces of about this size. */
 const PIECE_BYTES = 256 * 1024;
 const FIRST_BYTES = 16 * 1024;
+/** More are copied by one call; fewer cost less than the call. */
+const LONG_BYTES = 48;
 
 /** The bytes of one file in the making: its header from the start, then row by row. */
 export interface BatchBytes {
@@ -25,7 +27,17 @@ export interface BatchBytes {
   totals(): MoneyTotal[];
 }
 
+/** Writes some cells of the row at hand, which lie side by side. */
 type CellWriter = (sequence: number) => void;
+
+/**
+ * What a row is made of, from left to right: text that is the same in every row; canonical columns as they stand, from the first to the last;
+ * or a cell that is made. Neighbours of a kind are one piece: a row of thirty cells is copied in a dozen.
+ */
+type Piece =
+  | { readonly fixed: string }
+  | { readonly first: number; readonly last: number }
+  | { readonly write: CellWriter };
 
 export class BatchWriter implements BatchBytes {
   readonly #profile: Profile;
@@ -43,7 +55,7 @@ export class BatchWriter implements BatchBytes {
     this.#profile = profile;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#newline = Buffer.from(newline);
-    this.#writers = columns.map((column) => this.#writerOf(column, mid));
+    this.#writers = this.#planRow(columns, mid);
     if (header)
       this.#writeRow(
         columns.map(
@@ -78,52 +90,97 @@ export class BatchWriter implements BatchBytes {
   }
 
   #writeRow(writers: readonly CellWriter[]): void {
-    for (const [at, write] of writers.entries()) {
+    for (let at = 0; at < writers.length; at++) {
       if (at > 0) this.#out[this.#length++] = this.#delimiter;
-      write(this.#rows);
+      writers[at]?.(this.#rows);
     }
     this.#raw(this.#newline, 0, this.#newline.length);
   }
 
-  #writerOf({ name, from, as, constant, sequence, mid }: BatchColumn, midText: string): CellWriter {
-    if (sequence) return (number) => this.#text(String(number));
-    if (mid) return () => this.#text(midText);
-    if (from === undefined) return () => this.#text(constant ?? "");
+  #planRow(columns: readonly BatchColumn[], mid: string): CellWriter[] {
+    const { delimiter } = this.#profile.batch;
+    const pieces: Piece[] = [];
+    for (const column of columns) {
+      const piece = this.#pieceOf(column, mid);
+      const joined = join(pieces.at(-1), piece, delimiter);
+      if (joined) pieces[pieces.length - 1] = joined;
+      else pieces.push(piece);
+    }
+    return pieces.map((piece) => this.#writerOf(piece));
+  }
+
+  #pieceOf({ name, from, as, constant, sequence, mid }: BatchColumn, midText: string): Piece {
+    if (sequence) return { write: (number) => this.#number(number) };
+    if (mid) return { fixed: this.#quoted(midText) };
+    if (from === undefined) return { fixed: this.#quoted(constant ?? "") };
     const column = canonicalIndex(from);
+    const asItStands = { first: column, last: column };
     const kind = findColumn(from)?.kind;
     if (kind === "amount") {
-      return as === "major_units" ? () => this.#cell(column) : () => this.#text(String(this.#cells.amountMinor()));
+      return as === "major_units" ? asItStands : { write: () => this.#number(this.#cells.amountMinor()) };
     }
     if (as === "major_units" || as === "minor_units") throw new Error(`${name} is no amount`);
     // Without a form of its own an instant is written as its number.
-    if (kind === "instant" && as !== "instant") return () => this.#text(String(this.#cells.instant(column)));
-    return () => this.#cell(column);
+    if (kind === "instant" && as !== "instant") return { write: () => this.#number(this.#cells.instant(column)) };
+    return asItStands;
   }
 
-  /** As it stands, where both forms quote alike; nearly always. */
+  #writerOf(piece: Piece): CellWriter {
+    if ("write" in piece) return piece.write;
+    if ("fixed" in piece) {
+      const bytes = Buffer.from(piece.fixed);
+      return () => this.#raw(bytes, 0, bytes.length);
+    }
+    const { first, last } = piece;
+    return this.#profile.batch.delimiter === COMMA
+      ? () => this.#cellsAsTheyStand(first, last)
+      : () => this.#cell(first);
+  }
+
+  /** Both forms quote alike. */
+  #cellsAsTheyStand(first: number, last: number): void {
+    const { bytes, starts, ends } = this.#cells;
+    const start = (starts[first] as number) - (this.#cells.isQuoted(first) ? 1 : 0);
+    const end = (ends[last] as number) + (this.#cells.isQuoted(last) ? 1 : 0);
+    this.#raw(bytes, start, end);
+  }
+
+  /** With another delimiter than canonical form has. */
   #cell(column: number): void {
     const { bytes, starts, ends } = this.#cells;
     const start = starts[column] as number;
     const end = ends[column] as number;
-    if (this.#cells.isQuoted(column)) {
-      if (this.#profile.batch.delimiter === COMMA) this.#raw(bytes, start - 1, end + 1);
-      else this.#text(this.#cells.text(column));
-    } else if (this.#profile.batch.delimiter !== COMMA && includes(bytes, this.#delimiter, start, end)) {
+    if (this.#cells.isQuoted(column) || includes(bytes, this.#delimiter, start, end)) {
       this.#text(this.#cells.text(column));
     } else {
       this.#raw(bytes, start, end);
     }
   }
 
-  #text(text: string): void {
+  #quoted(text: string): string {
     const isPlain = !/["\n\r]/.test(text) && !text.includes(this.#profile.batch.delimiter);
-    const cell = isPlain ? text : `"${text.replaceAll('"', '""')}"`;
+    return isPlain ? text : `"${text.replaceAll('"', '""')}"`;
+  }
+
+  #text(text: string): void {
+    const cell = this.#quoted(text);
     this.#reserve(cell.length * 3);
     this.#length += this.#out.write(cell, this.#length);
   }
 
+  #number(number: number): void {
+    const text = String(number);
+    this.#reserve(text.length);
+    for (let at = 0; at < text.length; at++) this.#out[this.#length++] = text.charCodeAt(at);
+  }
+
   #raw(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
+    if (end - start > LONG_BYTES) {
+      bytes.copy(this.#out, this.#length, start, end);
+      this.#length += end - start;
+      return;
+    }
     let to = this.#length;
     for (let at = start; at < end; at++) this.#out[to++] = bytes[at] as number;
     this.#length = to;
@@ -137,6 +194,14 @@ export class BatchWriter implements BatchBytes {
     this.#out.copy(larger, 0, 0, this.#length);
     this.#out = larger;
   }
+}
+
+/** One piece of two neighbours, if they are of a kind. */
+function join(left: Piece | undefined, right: Piece, delimiter: string): Piece | undefined {
+  if (!left) return undefined;
+  if ("fixed" in left && "fixed" in right) return { fixed: left.fixed + delimiter + right.fixed };
+  const isRun = "first" in left && "first" in right && left.last + 1 === right.first;
+  return isRun && delimiter === COMMA ? { first: left.first, last: right.last } : undefined;
 }
 
 function includes(bytes: Buffer, byte: number, start: number, end: number): boolean {

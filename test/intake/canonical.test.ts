@@ -18,8 +18,10 @@ const readBack = async (path: string): Promise<Rebill[]> => (await Array.fromAsy
 
 /** By the fast reader, which gives bytes: whole rows, and every cell as it is asked for. */
 const readBytesBack = async (path: string): Promise<Rebill[]> => {
-  const pages = await Array.fromAsync(readCanonicalBytes(path));
-  return pages.flatMap((page) => decodeCanonical(page, path));
+  const rebills: Rebill[] = [];
+  // A page is good until the next one is asked for.
+  for await (const page of readCanonicalBytes(path)) rebills.push(...decodeCanonical(page, path));
+  return rebills;
 };
 
 const writeCanonical = (rebills: readonly Rebill[]): Promise<string> =>
@@ -35,6 +37,22 @@ describe("the canonical archive", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test("pages end with a row, whatever the rows are long", async () => {
+    const row = (address: string) => `o,t,s,c,,,,,,,,,,,,,,,,,${address},,,,,,,,,\n`;
+    const long = `"${"a\n,".repeat(1_200)}"`;
+    const rows = Array.from({ length: 600 }, (_, at) => row(at % 2 === 0 ? long : `street ${at}`));
+    rows.push(row("b".repeat(2 * 1024 * 1024)), row("last"));
+    const path = await writeExport(canonicalHeader() + rows.join(""));
+    const read: string[] = [];
+    let pages = 0;
+    for await (const { bytes, ends } of readCanonicalBytes(path)) {
+      pages += 1;
+      for (const [at, end] of ends.entries()) read.push(bytes.toString("utf8", at === 0 ? 0 : ends[at - 1], end));
+    }
+    expect(read).toEqual(rows);
+    expect(pages).toBeGreaterThan(3);
   });
 
   test("a canonical file is itself an export, and gives the same rebills", async () => {

@@ -126,6 +126,10 @@ export class SqliteBatchBook implements BatchBook {
     return rows.map((row) => ({ ...row, again: row.again === 1 }));
   }
 
+  claimedPositions(batchId: number): Promise<number[]> {
+    return this.#session.read(() => this.#statements.claimedPositions.all(batchId, batchId));
+  }
+
   attempts(): AsyncIterable<AttemptRecord[]> {
     return this.#attempts.all();
   }
@@ -231,6 +235,14 @@ function prepare({ db }: Session) {
        SELECT attempt_id, position, 1 FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ?
        ORDER BY position, attemptId`,
       ),
+    // Its first half is read from the index alone.
+    claimedPositions: () =>
+      db
+        .prepare<[number, number], number>(
+          `SELECT position FROM attempt WHERE batch_id = ?
+         UNION ALL SELECT position FROM reclaim JOIN attempt USING (attempt_id) WHERE reclaim.batch_id = ? ORDER BY position`,
+        )
+        .pluck(),
     insertEvent: () =>
       db.prepare<[number, string, string, number, string, number, number]>(
         `INSERT INTO batch_event (batch_id, kind, name, try, detail, at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -83,11 +83,24 @@ export class SqliteExportBook implements ExportBook, Held {
 
   endExport(exportId: number, { archived, ...read }: ReadExport): Promise<void> {
     return this.#session.write(() => {
-      if (this.#begun?.exportId !== exportId) throw new Error(`export ${exportId} is not being read`);
+      this.#mustBeRead(exportId);
       this.#statements.fillBegun.run({ ...read, exportId });
       if (archived) this.#statements.insertArchived.run({ ...archived, exportId });
       this.#begun = undefined;
     });
+  }
+
+  endClaims(exportId: number): Promise<void> {
+    return this.#session.write(() => {
+      this.#mustBeRead(exportId);
+      this.#transactions.flush();
+      this.#subscriptions.flush();
+    });
+  }
+
+  #mustBeRead(exportId: number): BegunExport {
+    if (this.#begun?.exportId !== exportId) throw new Error(`export ${exportId} is not being read`);
+    return this.#begun;
   }
 
   flush(): void {
@@ -118,8 +131,7 @@ export class SqliteExportBook implements ExportBook, Held {
 
   claimRows(exportId: number, rows: RowsToClaim): Promise<number> {
     return this.#session.write(() => {
-      const begun = this.#begun;
-      if (begun?.exportId !== exportId) throw new Error(`export ${exportId} is not being read`);
+      const begun = this.#mustBeRead(exportId);
       if (rows.beginBatch) begun.batchId = this.#planBatch(exportId, begun);
       const { batchId } = begun;
       this.#mustBePlanned(batchId);

@@ -135,6 +135,10 @@ export function attemptPromises(bench: LedgerBench): void {
         [0, 1, 2].map((n) => ({ attemptId: n + 1, position: n, again: false })),
       );
       expect(await ledger.claims(second)).toEqual([0, 2].map((n) => ({ attemptId: n + 1, position: n, again: true })));
+      for (const batchId of [first, second]) {
+        const positions = (await ledger.claims(batchId)).map(({ position }) => position);
+        expect(await ledger.claimedPositions(batchId)).toEqual(positions);
+      }
       expect(await attemptOf(ledger, "order-0")).toMatchObject({
         batchId: second,
         batchState: "planned",

@@ -102,6 +102,18 @@ export function begunExportPromises(bench: LedgerBench): void {
       }
     });
 
+    test("tells that a transaction stands twice in it, at the latest when its claims end", async () => {
+      const { ledger } = bench;
+      const twice = ledger.transaction(async () => {
+        const exportId = await beginWith(0, 3);
+        const batchId = await ledger.planBatch({ ...STAMP, exportId });
+        await ledger.claim(batchId, [sampleAttempt(1, { orderId: "other" })]);
+        await expect(ledger.endClaims(exportId)).rejects.toThrow("is already in batch 1");
+      });
+      await expect(twice).rejects.toThrow("is already in batch 1");
+      expect(await ledger.hasAttempts()).toBe(false);
+    });
+
     test("claims canonical rows as it claims the rebills that they are", async () => {
       const { ledger } = bench;
       const attempts = [
@@ -116,6 +128,7 @@ export function begunExportPromises(bench: LedgerBench): void {
           await ledger.claimRows(exportId, canonical([sampleAttempt(7)], false)),
           await ledger.claimRows(exportId, canonical(attempts.slice(2), true)),
         ];
+        await ledger.endClaims(exportId);
         await ledger.endExport(exportId, sampleExport());
         return batchIds;
       });
@@ -173,6 +186,7 @@ export function begunExportPromises(bench: LedgerBench): void {
       await expect(two).rejects.toThrow("still being read");
       for (const call of [
         () => ledger.endExport(1, sampleExport()),
+        () => ledger.endClaims(1),
         () => ledger.claimRows(1, canonical([sampleAttempt(0)], true)),
       ]) {
         await expect(ledger.transaction<unknown>(call)).rejects.toThrow("is not being read");

@@ -13,6 +13,7 @@ const WRITES: Record<string, (ledger: Ledger) => Promise<unknown>> = {
   endRun: (ledger) => ledger.endRun(1, { ...STAMP, exitStatus: 0 }),
   beginExport: (ledger) => ledger.beginExport(sampleExport()),
   endExport: (ledger) => ledger.endExport(1, sampleExport()),
+  endClaims: (ledger) => ledger.endClaims(1),
   planBatch: (ledger) => ledger.planBatch({ ...STAMP, exportId: 1 }),
   claim: (ledger) => ledger.claim(1, [sampleAttempt(1)]),
   claimRows: (ledger) =>
