@@ -71,11 +71,33 @@ export class CanonicalCells {
   readonly #days = new Map<number, Instant>();
 
   moveTo(rows: CanonicalRows, row: number): void {
-    const { bytes } = rows;
-    const { starts, ends } = this;
-    this.bytes = bytes;
-    let at = rows.start(row);
-    for (let column = 0; column < starts.length; column++) {
+    this.bytes = rows.bytes;
+    this.#findForward(rows.start(row), this.starts.length);
+  }
+
+  /** Finds only the columns before `until`, and those from `from` on: a third of the work where they are a third of the bytes. */
+  moveToEnds(rows: CanonicalRows, row: number, until: number, from: number): void {
+    this.bytes = rows.bytes;
+    const isPlain = this.#findBackward((rows.ends[row] as number) - 1, from);
+    this.#findForward(rows.start(row), isPlain ? until : this.starts.length);
+  }
+
+  /** From the line end to the column. False at the first quote: what is within quotes is told only from the front. */
+  #findBackward(lineEnd: number, from: number): boolean {
+    const { bytes, starts, ends } = this;
+    let at = lineEnd;
+    for (let column = starts.length - 1; column >= from; column--) {
+      ends[column] = at;
+      for (at -= 1; bytes[at] !== COMMA; at--) if (bytes[at] === QUOTE) return false;
+      starts[column] = at + 1;
+    }
+    return true;
+  }
+
+  #findForward(start: number, until: number): void {
+    const { bytes, starts, ends } = this;
+    let at = start;
+    for (let column = 0; column < until; column++) {
       if (bytes[at] === QUOTE) {
         const close = closingQuote(bytes, at + 1);
         starts[column] = at + 1;

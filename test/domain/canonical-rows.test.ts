@@ -27,3 +27,26 @@ test("an instant beyond the year 9999 is read as it was written", () => {
   cells.moveTo(canonicalRowsOf([{ ...rebill, expiresAt: far }]), 0);
   expect(cells.instant(canonicalIndex("expires_at"))).toBe(far);
 });
+
+test("cells at the ends of a row are where they are when all of its cells are found", () => {
+  const [all, ends] = [new CanonicalCells(), new CanonicalCells()];
+  const columns = all.starts.length;
+  const place = (cells: CanonicalCells, at: number) => [cells.starts[at], cells.ends[at], cells.isQuoted(at)];
+  fc.assert(
+    fc.property(
+      fc.array(anyRebill, { minLength: 1, maxLength: 4 }),
+      fc.nat(columns),
+      fc.nat(columns),
+      (rebills, until, from) => {
+        const rows = canonicalRowsOf(rebills);
+        for (const row of rebills.keys()) {
+          all.moveTo(rows, row);
+          ends.moveToEnds(rows, row, until, from);
+          const wanted = Array.from({ length: columns }, (_, at) => at).filter((at) => at < until || at >= from);
+          expect(wanted.map((at) => place(ends, at))).toEqual(wanted.map((at) => place(all, at)));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -65,7 +65,7 @@ export class ClaimReader {
     const columns = { ...columnsOf([]), length: rows.length, rows: rowNumbers, lines };
     const cells = this.#cells;
     for (let row = 0; row < rows.length; row++) {
-      cells.moveTo(rows, row);
+      cells.moveToEnds(rows, row, AT.decline_code_source + 1, AT.expires_at);
       this.#headStart = rows.start(row);
       // One call for all of them: a call costs as much as the bytes of ten cells.
       this.#head = rows.bytes.toString("latin1", this.#headStart, cells.ends[AT.decline_code_source]);

@@ -8,6 +8,7 @@ import type { TransactionThread } from "./session.ts";
 
 export class LedgerThread implements TransactionThread {
   readonly #thread: Thread<LedgerThreadCall, unknown>;
+  #ended: Promise<void> | undefined;
 
   constructor(setup: LedgerThreadSetup) {
     this.#thread = new Thread(new URL("./ledger-worker", import.meta.url), "writes the ledger", setup);
@@ -22,12 +23,17 @@ export class LedgerThread implements TransactionThread {
   }
 
   async commit(): Promise<void> {
-    await this.#thread.call({ method: "end", isKept: true });
+    await this.#thread.call({ method: "commit" });
   }
 
-  async end(): Promise<void> {
-    // Ended in the middle of a transaction, SQLite would roll it back only when the next program opens the ledger.
-    await this.#thread.call({ method: "end", isKept: false }).catch(() => {});
+  end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
+    // A thread that is ended in the middle of a transaction leaves it open for as long as this process lives.
+    await this.#thread.call({ method: "close" }).catch(() => {});
     await this.#thread.end();
   }
 }

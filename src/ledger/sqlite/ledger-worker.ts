@@ -19,7 +19,9 @@ export interface LedgerThreadSetup {
 export type LedgerThreadCall =
   | { readonly method: "begin" }
   | { readonly method: "call"; readonly of: string; readonly parameters: readonly unknown[] }
-  | { readonly method: "end"; readonly isKept: boolean };
+  | { readonly method: "commit" }
+  /** Rolls back what was not committed. The last. */
+  | { readonly method: "close" };
 
 const { path, ...identity } = workerData as LedgerThreadSetup;
 
@@ -28,6 +30,7 @@ interface Begun {
   readonly books: Books;
   /** Runs its work within the transaction. */
   readonly enter: (work: () => unknown) => unknown;
+  /** Only the first counts. */
   end(isKept: boolean): Promise<unknown>;
 }
 
@@ -41,15 +44,19 @@ answerCalls<LedgerThreadCall, unknown>((call) => {
 });
 
 async function carryOut(call: LedgerThreadCall): Promise<unknown> {
-  if (call.method === "end") return end(call.isKept);
+  if (call.method === "close") return close();
   begun ??= await begin();
   if (call.method === "begin") return undefined;
+  // Not what it gives: nobody asked for it.
+  if (call.method === "commit") return void (await begun.end(true));
   const { books, enter } = begun;
   return enter(() => callOf(books, call.of)(...call.parameters));
 }
 
 async function begin(): Promise<Begun> {
   const db = await connect(await loadSqlite(), path);
+  // Folding a large commit back into the database takes as long as the commit: left to `close`, when nobody waits.
+  db.pragma("wal_autocheckpoint = 0");
   const clock = Date.now;
   const session = new Session(db, new LockRow(db, { ...identity, clock }), clock);
   const inside = Promise.withResolvers<Begun["enter"]>();
@@ -68,14 +75,13 @@ async function begin(): Promise<Begun> {
   return { session, books: openBooks(session), enter, end };
 }
 
-/** The second time there is nothing to end. */
-async function end(isKept: boolean): Promise<void> {
-  const ending = begun;
-  begun = undefined;
+async function close(): Promise<void> {
+  if (!begun) return;
+  const { end, session } = begun;
   try {
-    await ending?.end(isKept);
+    if (await end(false)) session.db.pragma("wal_checkpoint(PASSIVE)");
   } finally {
-    await ending?.session.close();
+    await session.close();
   }
 }
 

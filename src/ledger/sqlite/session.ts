@@ -30,7 +30,7 @@ export interface TransactionThread {
   begin(): Promise<void>;
   call(method: string, parameters: readonly unknown[]): Promise<unknown>;
   commit(): Promise<void>;
-  /** Whatever was begun and not committed is rolled back. */
+  /** Whatever was not committed is rolled back. After a commit there is housekeeping left, which nobody needs to wait for. */
   end(): Promise<void>;
 }
 
@@ -61,6 +61,8 @@ export class Session {
   #waiting: WaitingWrite[] = [];
   readonly #held = new Set<Held>();
   readonly #clock: () => Instant;
+  /** Threads of transactions that are over. */
+  #ending: Promise<unknown> = Promise.resolve();
   readonly #startThread: (() => TransactionThread) | undefined;
   /** How long the last shared commit took; 0 after one that nobody shared. */
   #gatherMs = 0;
@@ -132,6 +134,7 @@ export class Session {
     if (this.#current()) throw new Error("the ledger was closed inside a transaction");
     return this.#queued(async () => {
       await this.#commitWaiting();
+      await this.#ending;
       this.db.close();
     });
   }
@@ -244,12 +247,14 @@ export class Session {
       transaction.isOpen = false;
       if (transaction.failure) throw transaction.failure.error;
       if (!keeps || keeps(result)) await thread.commit();
+      else await thread.end();
       return result;
     } catch (error) {
       transaction.isOpen = false;
+      await thread.end();
       throw problemFrom(error, this.db.name);
     } finally {
-      await thread.end();
+      this.#ending = Promise.all([this.#ending, thread.end()]);
     }
   }
 
