@@ -1,10 +1,9 @@
 /** Planned batches → their exact bytes in the archive, each under a name that is minted once. */
-import { areThreadsWorthIt } from "../intake/threads.ts";
-import type { BatchRecord, ExportRecord } from "../ledger/ledger.ts";
-import { type ArchivedContent, type BatchFiles, LocalBatchFiles } from "./batch-files.ts";
-import { ThreadedBatchFiles } from "./batch-thread.ts";
+import type { BatchRecord } from "../ledger/ledger.ts";
+import type { ArchivedContent, BatchFileRequest } from "./batch-files.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { mintBatchName } from "./deliver.ts";
+import { RunBatchFiles } from "./run-batch-files.ts";
 import { passStep } from "./steps.ts";
 
 /**
@@ -14,24 +13,28 @@ import { passStep } from "./steps.ts";
 const BATCHES_TOGETHER = 50;
 const FIRST_TOGETHER = 8;
 
+export interface ArchiveOptions {
+  /** Hears of those that are archived, some at a time. */
+  readonly onArchived?: ((batches: readonly BatchRecord[]) => void) | undefined;
+  /** Of the run; some of them may have been begun. */
+  readonly files?: RunBatchFiles | undefined;
+}
+
 /**
  * Archives every planned batch of one export, in order, in one pass over the export's canonical rows (batches planned
- * again after a release begin a new pass). When it resolves they are all `archived`; `onArchived` hears of those that
- * already are, some at a time.
+ * again after a release begin a new pass). When it resolves they are all `archived`.
  */
 export async function archiveBatches(
   context: PipelineContext,
   planned: readonly BatchRecord[],
-  onArchived: (batches: readonly BatchRecord[]) => void = () => {},
+  { onArchived = () => {}, files = new RunBatchFiles(context) }: ArchiveOptions = {},
 ): Promise<void> {
   if (planned.length === 0) return;
-  const exportsById = new Map((await context.ledger.exports()).map((taken) => [taken.exportId, taken]));
-  const files = openBatchFiles(context, planned, exportsById);
   try {
     let together = FIRST_TOGETHER;
     for (let from = 0; from < planned.length; ) {
       const batches = planned.slice(from, from + together);
-      await archiveTogether(context, batches, files, exportsById);
+      await archiveTogether(context, batches, files);
       onArchived(batches);
       from += batches.length;
       together = Math.min(BATCHES_TOGETHER, 2 * together);
@@ -41,44 +44,28 @@ export async function archiveBatches(
   }
 }
 
-function openBatchFiles(
-  { archive, profile, merchant, intakePath }: PipelineContext,
-  planned: readonly BatchRecord[],
-  exportsById: ReadonlyMap<number, ExportRecord>,
-): BatchFiles {
-  const options = { archive, profile, mid: merchant.mid, intakePath };
-  const exportIds = new Set(planned.map((batch) => batch.exportId));
-  const sizes = [...exportIds].map((exportId) => exportsById.get(exportId)?.archived?.sizeBytes ?? 0);
-  const archivedBytes = sizes.reduce((sum, size) => sum + size, 0);
-  const isThreaded = areThreadsWorthIt(intakePath ?? "auto", archivedBytes);
-  return isThreaded ? new ThreadedBatchFiles(options) : new LocalBatchFiles(options);
-}
-
 async function archiveTogether(
   context: PipelineContext,
   batches: readonly BatchRecord[],
-  files: BatchFiles,
-  exportsById: ReadonlyMap<number, ExportRecord>,
+  files: RunBatchFiles,
 ): Promise<void> {
-  const { ledger } = context;
+  const { archive, ledger } = context;
   await ledger.transaction(async () => {
     for (const batch of batches) if (batch.name === "") await mintBatchName(context, batch.batchId);
   });
-  const keeping: Promise<ArchivedContent>[] = [];
+  const making: Promise<ArchivedContent>[] = [];
   try {
-    for (const { batchId, exportId } of batches) {
-      const taken = exportsById.get(exportId);
-      if (!taken) throw new Error(`batch ${batchId} has no export`);
-      const positions = Uint32Array.from(await ledger.claimedPositions(batchId));
-      const kept = files.write({ batchId, taken, positions });
+    for (const batch of batches) {
+      const made = files.take(batch.batchId) ?? files.write(await requestFor(context, batch));
       // Looked at below; until then its failure must not end the process.
-      kept.catch(() => {});
-      keeping.push(kept);
+      made.catch(() => {});
+      making.push(made);
     }
   } finally {
-    await Promise.allSettled(keeping);
+    await Promise.allSettled(making);
   }
-  const contents = await Promise.all(keeping);
+  const contents = await Promise.all(making);
+  await archive.keepParts(contents.map(({ archivePath }) => archivePath));
   passStep("batch.bytes_archived");
   await ledger.transaction(async () => {
     for (const [at, content] of contents.entries()) {
@@ -88,4 +75,10 @@ async function archiveTogether(
       await ledger.recordBatchState(batchId, "archived", { ...stamp(context), try: 0, detail: "" });
     }
   });
+}
+
+async function requestFor({ ledger }: PipelineContext, { batchId, exportId }: BatchRecord): Promise<BatchFileRequest> {
+  const taken = await ledger.findExportById(exportId);
+  if (!taken) throw new Error(`batch ${batchId} has no export`);
+  return { batchId, taken, positions: Uint32Array.from(await ledger.claimedPositions(batchId)) };
 }

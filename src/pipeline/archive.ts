@@ -60,11 +60,15 @@ export class Archive {
     const path = this.resolve(archivePath);
     const temporary = `${path}${PART}`;
     const handle = await guardDisk(`write ${archivePath}`, async () => {
-      // A part of an earlier run that was killed: nothing refers to it.
-      await rm(temporary, { force: true });
-      return open(temporary, "wx", 0o600);
+      const create = () => open(temporary, "wx", 0o600);
+      return create().catch(async (error) => {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+        // A part of an earlier run that was killed: nothing refers to it.
+        await rm(temporary, { force: true });
+        return create();
+      });
     });
-    return new ArchiveWriter(handle, temporary, path);
+    return new ArchiveWriter(this, archivePath, handle);
   }
 
   async copyIn(source: string, archivePath: string): Promise<HashedFile> {
@@ -79,14 +83,20 @@ export class Archive {
     });
   }
 
-  /** A whole file that was written and fsynced under the part's name gets its own. */
-  async keepPart(archivePath: string): Promise<void> {
-    const path = this.resolve(archivePath);
-    await guardDisk(`keep ${basename(path)}`, async () => {
-      await rename(`${path}${PART}`, path);
+  /** Whole files that were written and fsynced under their part's name get their own; durable when this resolves. */
+  async keepParts(archivePaths: readonly string[]): Promise<void> {
+    const folders = new Set<string>();
+    for (const archivePath of archivePaths) {
+      const path = this.resolve(archivePath);
+      folders.add(dirname(path));
+      await guardDisk(`keep ${basename(path)}`, () => rename(`${path}${PART}`, path));
       passStep("archive.renamed");
-      await syncFolder(dirname(path));
-    });
+    }
+    for (const folder of folders) await guardDisk(`keep files in ${basename(folder)}`, () => syncFolder(folder));
+  }
+
+  async removePart(archivePath: string): Promise<void> {
+    await this.remove(`${archivePath}${PART}`);
   }
 
   async namesIn(folder: string): Promise<string[]> {
@@ -103,9 +113,9 @@ export class Archive {
 }
 
 export class ArchiveWriter {
+  readonly #archive: Archive;
+  readonly #archivePath: string;
   readonly #handle: FileHandle;
-  readonly #temporary: string;
-  readonly #path: string;
   readonly #hash = createHash("sha256");
   #sizeBytes = 0;
   #pending = Buffer.allocUnsafe(FIRST_BUFFERED_BYTES);
@@ -114,10 +124,10 @@ export class ArchiveWriter {
   #spare = Buffer.alloc(0);
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(handle: FileHandle, temporary: string, path: string) {
+  constructor(archive: Archive, archivePath: string, handle: FileHandle) {
+    this.#archive = archive;
+    this.#archivePath = archivePath;
     this.#handle = handle;
-    this.#temporary = temporary;
-    this.#path = path;
   }
 
   /** Text as UTF-8. The bytes may be used again when this resolves; that they cannot be written may be told by a later call. */
@@ -142,7 +152,7 @@ export class ArchiveWriter {
     const bytes = this.#pending.subarray(0, this.#pendingBytes);
     [this.#pending, this.#spare] = [this.#spare, this.#pending];
     this.#pendingBytes = 0;
-    this.#writing = guardDisk(`write ${basename(this.#path)}`, () => this.#handle.writeFile(bytes));
+    this.#writing = guardDisk(`write ${basename(this.#archivePath)}`, () => this.#handle.writeFile(bytes));
     // Looked at by whoever comes next; until then its failure must not end the process.
     this.#writing.catch(() => {});
     this.#hash.update(bytes);
@@ -151,25 +161,29 @@ export class ArchiveWriter {
 
   /** Durable under its name when this resolves. A file of that name, left by a run that was killed, is replaced. */
   async keep(): Promise<HashedFile> {
+    const written = await this.finish();
+    await this.#archive.keepParts([this.#archivePath]);
+    return written;
+  }
+
+  /** Its bytes are durable when this resolves, and still a part: `keepParts` gives them their name. */
+  async finish(): Promise<HashedFile> {
     await this.#flush();
     await this.#writing;
     // Many files may be on their way to the disk, and none of them needs it any more.
     this.#pending = this.#spare = Buffer.alloc(0);
-    return guardDisk(`write ${basename(this.#path)}`, async () => {
+    await guardDisk(`write ${basename(this.#archivePath)}`, async () => {
       await this.#handle.sync();
       await this.#handle.close();
-      passStep("archive.synced");
-      await rename(this.#temporary, this.#path);
-      passStep("archive.renamed");
-      await syncFolder(dirname(this.#path));
-      return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest("hex") };
     });
+    passStep("archive.synced");
+    return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest("hex") };
   }
 
   /** Never throws: nothing refers to what it leaves behind, and why it was thrown away matters more. */
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => {});
-    await rm(this.#temporary, { force: true }).catch(() => {});
+    await this.#archive.removePart(this.#archivePath).catch(() => {});
   }
 }
 

@@ -6,17 +6,18 @@ import type { PipelineContext } from "./context.ts";
 export interface ArchivedExport {
   readonly archivePath: string;
   readonly archived?: { readonly sizeBytes: number; readonly sha256: string } | undefined;
+  /** This run has read it, and it is what was archived. */
+  readonly isProven?: boolean;
 }
 
 /** In pages, in order. Throws an Error that names the file, and the line where there is one, if it is not what was archived. */
 export async function* readArchivedRows(
   context: Pick<PipelineContext, "archive">,
-  { archivePath, archived }: ArchivedExport,
+  { archivePath, archived, isProven = false }: ArchivedExport,
 ): AsyncGenerator<CanonicalRows> {
   const path = context.archive.resolve(archivePath);
   // Exports of the first releases were archived without a hash.
-  const isProven = archived !== undefined && (await context.archive.hash(archivePath)).sha256 === archived.sha256;
-  if (isProven) {
+  if (isProven || (archived && (await context.archive.hash(archivePath)).sha256 === archived.sha256)) {
     yield* readCanonicalBytes(path);
     return;
   }

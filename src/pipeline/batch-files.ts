@@ -20,8 +20,8 @@ export interface BatchFileRequest {
 
 export interface BatchFiles {
   /**
-   * Resolves when the file is durable. May be called again before: files are begun in the order of the calls, and none after one that could
-   * not be written.
+   * Resolves when the file's bytes are durable, as a part (archive.ts). May be called again before: files are begun in the order of the calls,
+   * and none after one that could not be written.
    * Rejects with the Problem `disk_failed`, or with an Error that names a damaged export.
    */
   write(request: BatchFileRequest): Promise<ArchivedContent>;
@@ -67,7 +67,7 @@ export class LocalBatchFiles implements BatchFiles {
     const { archive, profile, mid, intakePath } = this.#options;
     const Writer = intakePath === "truth" ? TrueBatchWriter : BatchWriter;
     const batch: BatchBytes = new Writer(profile, { mid });
-    const archivePath = `archive/batches/${String(batchId).padStart(6, "0")}.csv`;
+    const archivePath = archivePathOf(batchId);
     const writer = await archive.create(archivePath);
     try {
       for (const position of positions) {
@@ -78,7 +78,7 @@ export class LocalBatchFiles implements BatchFiles {
       }
       await writer.write(batch.take());
       passStep("batch.bytes_written");
-      const kept = writer.keep().then((written) => {
+      const kept = writer.finish().then((written) => {
         return { ...written, rows: positions.length, totals: batch.totals(), archivePath };
       });
       return { kept: kept.catch((error) => discardAndThrow(writer, error)) };
@@ -86,6 +86,10 @@ export class LocalBatchFiles implements BatchFiles {
       return discardAndThrow(writer, error);
     }
   }
+}
+
+export function archivePathOf(batchId: number): string {
+  return `archive/batches/${String(batchId).padStart(6, "0")}.csv`;
 }
 
 async function discardAndThrow(writer: ArchiveWriter, error: unknown): Promise<never> {

@@ -191,7 +191,7 @@ async function take(
     return notReady(entry, reason);
   }
   const state = verdict !== "complete" && "notResults" in verdict ? "quarantined" : "collected";
-  await context.archive.keepPart(archivePath);
+  await context.archive.keepParts([archivePath]);
   await context.ledger.transaction(async () => {
     const file = {
       ...stamp(context),

@@ -8,6 +8,7 @@ import { archivePlanned } from "./archive-planned.ts";
 import { currentBatch } from "./batch-facts.ts";
 import { checkStop, type PipelineContext } from "./context.ts";
 import { deliverBatch } from "./deliver.ts";
+import type { RunBatchFiles } from "./run-batch-files.ts";
 
 /** Delivers whatever is unfinished, each batch once a run, until nothing is left or nothing can go on. */
 export class Delivery {
@@ -21,14 +22,15 @@ export class Delivery {
     this.#context = context;
   }
 
-  async deliverUnfinished(): Promise<void> {
+  /** `files`: the run's, where some may have been begun. */
+  async deliverUnfinished(files?: RunBatchFiles): Promise<void> {
     // A batch that became too late plans a new one with its fresh rows, so look again until nothing new turns up.
     for (;;) {
       const todo = (await this.#context.ledger.batches("unfinished")).filter(
         (batch) => !this.#handled.has(batch.batchId),
       );
       if (todo.length === 0) return;
-      await this.#deliverAll(todo);
+      await this.#deliverAll(todo, files);
     }
   }
 
@@ -45,9 +47,10 @@ export class Delivery {
    * Begun in their order, so many at a time; the first of a large night leave while the last are still being archived. What ends
    * the run does so only when nothing is on its way any more.
    */
-  async #deliverAll(todo: readonly BatchRecord[]): Promise<void> {
+  async #deliverAll(todo: readonly BatchRecord[], files: RunBatchFiles | undefined): Promise<void> {
     const ready = new ReadyBatches(todo.filter((batch) => batch.state !== "planned"));
-    const archiving = archivePlanned(this.#context, todo, (batches) => ready.add(batches)).finally(() => ready.end());
+    const onArchived = (batches: readonly BatchRecord[]) => ready.add(batches);
+    const archiving = archivePlanned(this.#context, todo, { onArchived, files }).finally(() => ready.end());
     const deliverOn = async () => {
       for (let batch = await ready.next(); batch; batch = await ready.next()) await this.#deliver(batch);
     };

@@ -15,11 +15,19 @@ export interface PlanOptions {
   readonly maxRows: number;
 }
 
+export interface PlannedBatch {
+  readonly batchId: number;
+  /** Of its rows among the accepted ones, in their order. */
+  readonly positions: Uint32Array;
+}
+
 /** In export order, split at the row limit. Inside the transaction that takes the export. */
 export class BatchPlanner {
   readonly #ledger: Pick<Ledger, "claimRows" | "endClaims">;
   readonly #options: PlanOptions;
   #position = 0;
+  /** Whose rows were given to the ledger. */
+  readonly #planned: { readonly batchId: Promise<number>; readonly from: number; to: number }[] = [];
   #gathered = new GatheredRows();
   readonly #waiting: { readonly claimed: Promise<unknown>; readonly rows: GatheredRows }[] = [];
 
@@ -48,6 +56,13 @@ export class BatchPlanner {
     await Promise.all([...this.#waiting.map(({ claimed }) => claimed), ended]);
   }
 
+  /** In their order, each as soon as the ledger has its number. To be called when all rows were given. */
+  async *planned(): AsyncGenerator<PlannedBatch> {
+    for (const { batchId, from, to } of this.#planned) {
+      yield { batchId: await batchId, positions: Uint32Array.from({ length: to - from }, (_, at) => from + at) };
+    }
+  }
+
   async #claim(): Promise<void> {
     const rows = this.#gathered;
     if (rows.length === 0) return;
@@ -57,6 +72,8 @@ export class BatchPlanner {
     // Looked at when it is its turn; until then its failure must not end the process.
     claimed.catch(() => {});
     this.#waiting.push({ claimed, rows });
+    if (beginBatch) this.#planned.push({ batchId: claimed, from: position, to: this.#position });
+    for (const last of this.#planned.slice(-1)) last.to = this.#position;
     this.#gathered = this.#waiting.length > MOST_WAITING ? await this.#claimFirst() : new GatheredRows();
     passStep("export.batch_claimed");
   }

@@ -7,6 +7,7 @@ import type { BatchRecord } from "../ledger/ledger.ts";
 import type { PipelineContext } from "./context.ts";
 import { Delivery } from "./deliver-batches.ts";
 import { applyWaiting } from "./reconcile.ts";
+import type { RunBatchFiles } from "./run-batch-files.ts";
 import { passStep } from "./steps.ts";
 import type { TakenExport, TakeOptions } from "./take-export.ts";
 
@@ -34,8 +35,6 @@ export async function submit(
   mover: ExportMover,
 ): Promise<Submission> {
   const delivery = new Delivery(context);
-  const exports: TakenExport[] = [];
-  const unreadable: { file: string; problem: Problem }[] = [];
   passStep("submit.begun");
   if (!options.dryRun) {
     await delivery.deliverUnfinished();
@@ -43,10 +42,30 @@ export async function submit(
     if (!context.stop.aborted) await applyWaiting(context);
   }
   passStep("submit.unfinished_done");
+  const batchFiles = files.length === 0 ? undefined : await openBatchFiles(context);
+  try {
+    const taken = await takeExports(context, files, { ...options, batchFiles }, mover);
+    passStep("submit.files_taken");
+    if (!options.dryRun) await delivery.deliverUnfinished(batchFiles);
+    passStep("submit.done");
+    const batches = await delivery.batches();
+    return { dryRun: options.dryRun, ...taken, batches, problems: delivery.problems() };
+  } finally {
+    await batchFiles?.close();
+  }
+}
+
+async function takeExports(
+  context: PipelineContext,
+  files: readonly string[],
+  options: TakeOptions,
+  mover: ExportMover,
+): Promise<Pick<Submission, "exports" | "unreadable">> {
+  const exports: TakenExport[] = [];
+  const unreadable: { file: string; problem: Problem }[] = [];
   for (const file of files) {
     if (context.stop.aborted) break;
     try {
-      // Loaded here: a night without an export reads none.
       const { takeExport } = await import("./take-export.ts");
       const taken = await takeExport(context, file, options);
       exports.push(taken);
@@ -57,16 +76,13 @@ export async function submit(
       if (!options.dryRun) await mover.unreadable(file, error);
     }
   }
-  passStep("submit.files_taken");
-  if (!options.dryRun) await delivery.deliverUnfinished();
-  passStep("submit.done");
-  return {
-    dryRun: options.dryRun,
-    exports,
-    unreadable,
-    batches: await delivery.batches(),
-    problems: delivery.problems(),
-  };
+  return { exports, unreadable };
+}
+
+/** Loaded here, as take-export.ts is: a night without an export reads neither. */
+async function openBatchFiles(context: PipelineContext): Promise<RunBatchFiles> {
+  const { RunBatchFiles } = await import("./run-batch-files.ts");
+  return new RunBatchFiles(context);
 }
 
 function stopsOnlyItsFile(problem: Problem): boolean {

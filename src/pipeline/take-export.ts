@@ -13,6 +13,7 @@ import type { BreakRecord, NewBreak } from "../ledger/ledger.ts";
 import { type ArchiveWriter, type HashedFile, keptName } from "./archive.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import { BatchPlanner } from "./plan-batches.ts";
+import type { RunBatchFiles } from "./run-batch-files.ts";
 import { type ExportScreening, type ScreenSink, screenExport } from "./screen-export.ts";
 import { passStep } from "./steps.ts";
 import { tooManyRejects } from "./validate.ts";
@@ -22,6 +23,8 @@ export interface TakeOptions {
   readonly dryRun: boolean;
   /** Why an export is sent although it is late; recorded. */
   readonly reason: string;
+  /** The run's: those of a large export are begun before it is taken. */
+  readonly batchFiles?: RunBatchFiles | undefined;
 }
 
 export interface TakenExport extends ExportScreening {
@@ -50,7 +53,7 @@ export async function takeExport(context: PipelineContext, file: string, options
   const canonical = await archive.create(archivePath);
   try {
     passStep("export.begun");
-    const taken = await claimWhileReading(context, file, { archivePath, canonical, rejects, reason: options.reason });
+    const taken = await claimWhileReading(context, file, { archivePath, canonical, rejects, ...options });
     passStep("export.claimed");
     return { ...taken, rejectsPath: taken.rejected > 0 ? rejects.path : "" };
   } finally {
@@ -59,11 +62,10 @@ export async function takeExport(context: PipelineContext, file: string, options
   }
 }
 
-interface Taking {
+interface Taking extends TakeOptions {
   readonly archivePath: string;
   readonly canonical: ArchiveWriter;
   readonly rejects: RejectsFile;
-  readonly reason: string;
 }
 
 /**
@@ -73,10 +75,11 @@ interface Taking {
 async function claimWhileReading(
   context: PipelineContext,
   file: string,
-  { archivePath, canonical, rejects, reason }: Taking,
+  { archivePath, canonical, rejects, reason, batchFiles }: Taking,
 ): Promise<Omit<TakenExport, "rejectsPath">> {
   const { ledger, maxAgeDays } = context;
   const retried: NewBreak[] = [];
+  let areFilesBegun = false;
   const take = async () => {
     const now = stamp(context);
     const exportId = await ledger.beginExport({ ...now, name: basename(file), maxAgeDays, archivePath, reason });
@@ -92,7 +95,12 @@ async function claimWhileReading(
     });
     passStep("export.screened");
     if (!isClaimed(screening)) return { ...screening, newBreaks: [] };
-    const [, archived] = await bothOf(planner.end(), keepProven(context, archivePath, canonical));
+    const proving = keepProven(context, archivePath, canonical);
+    const beginning = proving.then((archived) => {
+      areFilesBegun = true;
+      return beginFiles(planner, { exportId, archivePath, archived }, batchFiles);
+    });
+    const [, archived] = await bothOf(planner.end(), beginning);
     const { sha256, rows, accepted, skipped, rejected } = screening;
     await ledger.endExport(exportId, { sha256, rows, accepted, skipped, rejected, archived });
     passStep("export.recorded");
@@ -101,7 +109,10 @@ async function claimWhileReading(
   // Whoever reads it says what is wrong with it.
   const { size } = await stat(file).catch(() => ({ size: 0 }));
   const isLarge = areThreadsWorthIt(context.intakePath ?? "auto", size);
-  const taken = await ledger.transaction(take, { keeps: isClaimed, isLarge });
+  const taken = await ledger.transaction(take, { keeps: isClaimed, isLarge }).catch(async (error) => {
+    if (areFilesBegun) await batchFiles?.close();
+    throw error;
+  });
   // Without a row to send, what was met on the way is recorded all the same.
   const isAllKnown = taken.problem === undefined && taken.accepted === 0;
   return isAllKnown ? { ...taken, newBreaks: await ledger.recordBreaks(retried) } : taken;
@@ -121,6 +132,16 @@ async function keepProven(
   throw new Problem("disk_failed", `${archivePath} does not read back as it was written`, {
     hint: "Nothing of the export was claimed or sent. Look at the disk of data_dir; then run again.",
   });
+}
+
+/** While the ledger has its last claims to write. */
+async function beginFiles(
+  planner: BatchPlanner,
+  taken: { readonly exportId: number; readonly archivePath: string; readonly archived: HashedFile },
+  batchFiles: RunBatchFiles | undefined,
+): Promise<HashedFile> {
+  for await (const batch of planner.planned()) batchFiles?.begin({ ...batch, taken: { ...taken, isProven: true } });
+  return taken.archived;
 }
 
 /** Neither goes on behind the back of a failure of the other. */

@@ -7,6 +7,7 @@ import { archiveBatches } from "../../src/pipeline/archive-batches.ts";
 import { LocalBatchFiles } from "../../src/pipeline/batch-files.ts";
 import { ThreadedBatchFiles } from "../../src/pipeline/batch-thread.ts";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
+import { RunBatchFiles } from "../../src/pipeline/run-batch-files.ts";
 import { takeExport } from "../../src/pipeline/take-export.ts";
 import { flex } from "../../src/profiles/flex.ts";
 import { exportCsv, makeMerchant, type TestMerchant } from "../support/pipeline.ts";
@@ -94,7 +95,7 @@ describe("batch files", () => {
         files.write({ batchId, taken, positions: Uint32Array.from(positions) });
       const all = await Promise.allSettled([write(1, 0, 1), write(2, 1_000, 999_999), write(3, 2), write(4, 3)]);
       expect(all.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "rejected"]);
-      expect(await readdir(context.archive.resolve("archive/batches"))).toEqual(["000001.csv"]);
+      expect(await readdir(context.archive.resolve("archive/batches"))).toEqual(["000001.csv.part"]);
       await files.close();
     },
   );
@@ -109,5 +110,57 @@ describe("batch files", () => {
     await files.close();
     const words = "the thread that writes batch files ended before its work was done";
     expect([await waiting, await write(2).catch((error: Error) => error.message)]).toEqual([words, words]);
+  });
+
+  describe("that are begun before their claims are committed", () => {
+    async function begun() {
+      const merchant = await makeMerchant({ profile: PROFILE });
+      merchants.push(merchant);
+      const context: PipelineContext = { ...(await merchant.open()), intakePath: "workers" };
+      const file = await merchant.writeExport("a.csv", exportCsv(ROWS));
+      const batchFiles = new RunBatchFiles(context);
+      const names = () => readdir(context.archive.resolve("archive/batches"));
+      return { context, file, batchFiles, names };
+    }
+    const TAKE = { dryRun: false, reason: "" };
+
+    test("are parts until they are archived, with the bytes that they have when they are made later", async () => {
+      const later = await archived("one_thread");
+      const { context, file, batchFiles, names } = await begun();
+      await takeExport(context, file, { ...TAKE, batchFiles });
+      expect(await context.ledger.batches("unfinished")).toHaveLength(ROWS / PROFILE.batch.maxRows);
+      expect((await names()).every((name) => name.endsWith(".part"))).toBe(true);
+      await archiveBatches(context, await context.ledger.batches("unfinished"), { files: batchFiles });
+      const made = (await names()).toSorted();
+      expect(made).toEqual(later.names.slice(0, made.length));
+      const batches = await context.ledger.batches("all");
+      expect(batches.map(({ content }) => content)).toEqual(
+        later.batches.slice(0, made.length).map(({ content }) => content),
+      );
+    });
+
+    test("leave nothing if the claims are not committed after all", async () => {
+      const { context, file, batchFiles, names } = await begun();
+      const ledger = { ...context.ledger, endExport: () => Promise.reject(new Error("the disk is full")) };
+      await expect(takeExport({ ...context, ledger }, file, { ...TAKE, batchFiles })).rejects.toThrow("is full");
+      expect(await names()).toEqual([]);
+      expect(await context.ledger.hasAttempts()).toBe(false);
+    });
+
+    test("leave nothing that counts if nobody takes them, and are made again", async () => {
+      const { context, file, batchFiles, names } = await begun();
+      await takeExport(context, file, { ...TAKE, batchFiles });
+      await batchFiles.close();
+      expect(await names()).toEqual([]);
+      await archiveBatches(context, await context.ledger.batches("unfinished"), { files: batchFiles });
+      expect(await names()).toHaveLength(ROWS / PROFILE.batch.maxRows);
+    });
+
+    test("are not begun of an export that one thread reads", async () => {
+      const { context, file, names } = await begun();
+      const small: PipelineContext = { ...context, intakePath: "one_thread" };
+      await takeExport(small, file, { ...TAKE, batchFiles: new RunBatchFiles(small) });
+      expect(await names()).toEqual([]);
+    });
   });
 });

@@ -145,9 +145,9 @@ export class GuardedArchive extends Archive {
     return super.copyIn(source, archivePath);
   }
 
-  override async keepPart(archivePath: string): Promise<void> {
-    this.#gate.passDisk(`keep ${archivePath}`);
-    return super.keepPart(archivePath);
+  override async keepParts(archivePaths: readonly string[]): Promise<void> {
+    this.#gate.passDisk(`keep ${archivePaths.join()}`);
+    return super.keepParts(archivePaths);
   }
 
   override async remove(archivePath: string): Promise<void> {
