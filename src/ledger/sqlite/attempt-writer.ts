@@ -1,12 +1,10 @@
-/**
- * Appends attempts, many with one statement: a call into SQLite costs nearly as much as the row it writes. What all of them share is
- * bound once.
- */
+/** Appends attempts, a dozen with one statement: a call into SQLite costs a fifth of the row that it writes. */
 import type { AttemptColumns } from "./attempt-columns.ts";
 import type { Database } from "./connection.ts";
 import { lazily } from "./lazily.ts";
 
-const ROWS_AT_ONCE = 50;
+/** More are no faster: what is left is binding their values. */
+const ROWS_AT_ONCE = 12;
 
 type Value = string | number;
 
@@ -32,16 +30,17 @@ export class AttemptWriter {
     let lastId: number | bigint = 0;
     for (let start = 0; start < columns.length; ) {
       const count = columns.length - start < ROWS_AT_ONCE ? 1 : ROWS_AT_ONCE;
-      const values: Value[] = [exportId, batchId];
+      const values: Value[] = [];
       for (let at = start; at < start + count; at++) {
         values.push(columns.orderIds[at] as string, columns.transactionIds[at] as string, numbers?.[at] ?? 1);
         values.push(columns.positions[at] as number, columns.rows[at] as number, columns.lines[at] as number);
         values.push(columns.subscriptionIds[at] as string, columns.customerIds[at] as string);
         values.push(columns.declineCodes[at] as string, columns.declineCodeSources[at] as string);
         values.push(columns.amountsMinor[at] as number, columns.currencies[at] as string);
-        values.push(columns.declinedAts[at] as number, columns.expiresAts[at] as number);
+        values.push(columns.declinedAts[at] as number, columns.expiresAts[at] as number, exportId, batchId);
       }
-      lastId = (count === 1 ? insertOne : insertMany).run(values).lastInsertRowid;
+      // As arguments: of an array, each element costs half as much again.
+      lastId = (count === 1 ? insertOne : insertMany).run(...values).lastInsertRowid;
       start += count;
     }
     return Number(lastId) - columns.length + 1;
@@ -59,15 +58,13 @@ export class AttemptWriter {
 }
 
 function prepare(db: Database) {
-  const insert = (count: number) => {
-    const rows = Array.from({ length: count }, () => "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    return db.prepare<[Value[]]>(
-      `WITH claimed (export_id, batch_id) AS (VALUES (?, ?))
-       INSERT INTO attempt (order_id, transaction_id, attempt_number, position, row, line, subscription_id, customer_id,
+  const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  const insert = (count: number) =>
+    db.prepare<Value[]>(
+      `INSERT INTO attempt (order_id, transaction_id, attempt_number, position, row, line, subscription_id, customer_id,
          decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, export_id, batch_id)
-       SELECT rebill.*, claimed.* FROM (VALUES ${rows.join(", ")}) AS rebill CROSS JOIN claimed`,
+       VALUES ${Array.from({ length: count }, () => row).join(", ")}`,
     );
-  };
   return lazily({
     insertOne: () => insert(1),
     insertMany: () => insert(ROWS_AT_ONCE),

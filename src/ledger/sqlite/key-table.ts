@@ -86,10 +86,10 @@ export class KeyTable implements Held {
       }
       pairs.push(hash, attemptId);
       if (pairs.length < 2 * PAIRS_AT_ONCE) continue;
-      this.#statements.insertMany.run(pairs);
+      this.#statements.insertMany.run(...pairs);
       pairs = [];
     }
-    for (let at = 0; at < pairs.length; at += 2) this.#statements.insertOne.run(pairs.slice(at, at + 2));
+    for (let at = 0; at < pairs.length; at += 2) this.#statements.insertOne.run(...pairs.slice(at, at + 2));
   }
 
   drop(): void {
@@ -132,7 +132,7 @@ function isSameGroup(one: number, other: number): boolean {
 
 function prepare({ db }: Session, table: KeyTableName) {
   const insert = (count: number) =>
-    db.prepare<[number[]]>(
+    db.prepare<number[]>(
       `INSERT INTO ${table} (key_hash, attempt_id) VALUES ${Array.from({ length: count }, () => "(?, ?)").join(", ")}
        ON CONFLICT DO NOTHING`,
     );
