@@ -72,8 +72,9 @@ export class BatchPlanner {
     // Looked at when it is its turn; until then its failure must not end the process.
     claimed.catch(() => {});
     this.#waiting.push({ claimed, rows });
-    if (beginBatch) this.#planned.push({ batchId: claimed, from: position, to: this.#position });
-    for (const last of this.#planned.slice(-1)) last.to = this.#position;
+    if (beginBatch) this.#planned.push({ batchId: claimed, from: position, to: position });
+    const batch = this.#planned.at(-1);
+    if (batch) batch.to = this.#position;
     this.#gathered = this.#waiting.length > MOST_WAITING ? await this.#claimFirst() : new GatheredRows();
     passStep("export.batch_claimed");
   }
