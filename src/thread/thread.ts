@@ -18,6 +18,9 @@ export type Thrown =
 
 export type ThreadAnswer = { readonly id: number } & ({ readonly value: unknown } | Thrown);
 
+/** What a thread makes is bytes and rows that die young: twice as much room cost a quarter more memory in all, and saved no time. */
+const YOUNG_MIB = 24;
+
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -35,7 +38,9 @@ export class Thread<Call, Answer> {
    */
   constructor(module: URL, what: string, setup: unknown) {
     // From the sources it is a .ts file, from a build a .js file; as this one is.
-    this.#worker = new Worker(new URL(`${module.href}${extname(import.meta.url)}`), { workerData: setup });
+    const source = new URL(`${module.href}${extname(import.meta.url)}`);
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MIB };
+    this.#worker = new Worker(source, { workerData: setup, resourceLimits });
     this.#worker.on("message", (answer: ThreadAnswer) => this.#settle(answer));
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error(`the thread that ${what} ended before its work was done`)));
