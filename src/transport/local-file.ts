@@ -11,13 +11,17 @@ export async function* readLocalFile(path: string): AsyncGenerator<Buffer> {
   const file = await open(path, "r").catch((cause) => {
     throw diskFailed("read", path, cause);
   });
+  const failed = (cause: unknown) => {
+    throw diskFailed("read", path, cause);
+  };
   try {
-    for (;;) {
-      const block = Buffer.allocUnsafe(BLOCK_BYTES);
-      const { bytesRead } = await file.read(block, 0, block.length, null).catch((cause) => {
-        throw diskFailed("read", path, cause);
-      });
+    const { size } = await file.stat().catch(failed);
+    for (let position = 0; ; ) {
+      // No larger than what is left, and one byte to see the end: the collector counts memory that nothing was read into as well.
+      const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, Math.max(1, size - position)));
+      const { bytesRead } = await file.read(block, 0, block.length, null).catch(failed);
       if (bytesRead === 0) return;
+      position += bytesRead;
       yield block.subarray(0, bytesRead);
     }
   } finally {
