@@ -28,8 +28,12 @@ interface Waiting {
 
 export class Thread<Call, Answer> {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #calls = 0;
+  /**
+   * By the id of the call, which is given again. (A Map that is filled and emptied all the time leaves its old tables behind, each of
+   * which holds the next one: every answer then outlives the collector's first look.)
+   */
+  readonly #waiting: (Waiting | undefined)[] = [];
+  readonly #free: number[] = [];
   /** Why it is no more. */
   #failure: unknown;
 
@@ -52,10 +56,9 @@ export class Thread<Call, Answer> {
    */
   call(call: Call, memory: readonly ArrayBuffer[] = []): Promise<Answer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#calls += 1;
-    const id = this.#calls;
+    const id = this.#free.pop() ?? this.#waiting.length;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: (value) => resolve(value as Answer), reject });
+      this.#waiting[id] = { resolve: (value) => resolve(value as Answer), reject };
       const message: ThreadCall = { id, call };
       this.#worker.postMessage(message, memory);
     });
@@ -67,16 +70,16 @@ export class Thread<Call, Answer> {
   }
 
   #settle(answer: ThreadAnswer): void {
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
+    const waiting = this.#waiting[answer.id];
+    this.#waiting[answer.id] = undefined;
+    this.#free.push(answer.id);
     if ("value" in answer) waiting?.resolve(answer.value);
     else waiting?.reject(thrownBy(answer));
   }
 
   #fail(error: unknown): void {
     this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
-    this.#waiting.clear();
+    for (const waiting of this.#waiting.splice(0)) waiting?.reject(this.#failure);
   }
 }
 
