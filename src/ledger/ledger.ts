@@ -357,8 +357,8 @@ export interface ResultBook {
     readonly orderIds: readonly string[];
     readonly sessionKeys: readonly string[];
   }): Promise<AttemptRecord[]>;
-  /** Of each of these orders the ids of its attempts, ascending; empty: it was never sent. A fraction of the cost of the attempts. */
-  findAttemptIds(orderIds: readonly string[]): Promise<number[][]>;
+  /** The attempts of these orders by their ids alone, at a fraction of the cost. In no order. */
+  findAttemptIds(orderIds: readonly string[]): Promise<AttemptIds>;
   /**
    * The same attempts, and those with one of these ids, each once, in no order, with what decides about a result row only. The
    * objects are the caller's.
@@ -370,6 +370,13 @@ export interface ResultBook {
   }): Promise<SentAttempt[]>;
   /** Fastest in the order of the attempts. */
   appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void>;
+}
+
+/** By column: of a million orders each has an array otherwise. */
+export interface AttemptIds {
+  readonly attemptIds: readonly number[];
+  /** Of each of them the place of its order among those that were asked for. */
+  readonly orders: readonly number[];
 }
 
 export interface RemoteLook {

@@ -11,6 +11,7 @@ import type {
   ResultFileRecord,
   Stamp,
 } from "../ledger/ledger.ts";
+import { areThreadsWorthIt } from "../thread/worth-it.ts";
 import { closeOverdue } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import type { KnownAttempts } from "./known-attempts.ts";
@@ -49,7 +50,7 @@ export async function recordDeliveries(
 
 export async function applyFile(context: PipelineContext, file: ResultFileRecord, sizes?: PageSizes): Promise<Counts> {
   const { ledger } = context;
-  return ledger.transaction(async () => {
+  const apply = async () => {
     const counts: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
     passStep("reconcile.file_begun");
     // One for all pages: by it `verify` knows what was applied together, and plays a file again for each that it finds.
@@ -68,7 +69,12 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
       passStep("reconcile.marked_applied");
     }
     return counts;
-  });
+  };
+  return ledger.transaction(apply, { isLarge: isLargeResult(context, file) });
+}
+
+export function isLargeResult({ intakePath }: PipelineContext, { sizeBytes }: ResultFileRecord): boolean {
+  return areThreadsWorthIt(intakePath ?? "auto", sizeBytes);
 }
 
 async function applyPage(
@@ -94,7 +100,7 @@ async function applyPage(
       known.learn(attempt, outcome, row.sessionKey);
     }
   }
-  await appendOutcomes(context, outcomes);
+  appendOutcomes(context, outcomes);
   await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
   await findings.endPage(malformed);
 }
@@ -109,10 +115,11 @@ function newOutcome(
   return { ...outcome, attemptId, at, recordedAt, source, resultFileId, line, responseCode, message, sessionKey };
 }
 
-async function appendOutcomes({ ledger }: PipelineContext, outcomes: NewOutcome[]): Promise<void> {
+/** Nobody waits for them: whatever is asked later is answered after them, and what fails inside a transaction fails it. */
+function appendOutcomes({ ledger }: PipelineContext, outcomes: NewOutcome[]): void {
   // Those of one attempt keep their order.
   outcomes.sort((a, b) => a.attemptId - b.attemptId);
-  for (const page of pagesOf(outcomes)) await ledger.appendOutcomes(page);
+  for (const page of pagesOf(outcomes)) ledger.appendOutcomes(page).catch(() => {});
 }
 
 async function recordBreaks({ ledger }: PipelineContext, found: readonly NewBreak[], counts: Counts): Promise<void> {

@@ -1,8 +1,7 @@
 /** What the ledger knows of the orders of a page of result rows, kept up to date while the page is applied. */
 import type { Outcome } from "../domain/outcome.ts";
 import type { KnownAttempt, ResultRow } from "../domain/reconcile.ts";
-import type { SentAttempt } from "../ledger/ledger.ts";
-import type { PipelineContext } from "./context.ts";
+import type { Ledger, SentAttempt } from "../ledger/ledger.ts";
 import { pagesOf } from "./pages.ts";
 
 /** It changes as rows are applied. */
@@ -12,28 +11,26 @@ export class KnownAttempts {
   readonly #byOrder = new Map<string, Known[]>();
   readonly #bySession = new Map<string, Known[]>();
 
-  /** `attemptIds`: those that are known to be all attempts of some of the orders; the other orders are looked up. */
+  /** All attempts of these orders, and those with one of these ids, which are all of theirs. */
   static async load(
-    { ledger }: PipelineContext,
-    rows: readonly ResultRow[],
+    ledger: Ledger,
     attemptIds: readonly number[],
+    orderIds: readonly string[],
   ): Promise<KnownAttempts> {
+    const byId = Array.from(pagesOf(attemptIds), (page) => ({ attemptIds: page, orderIds: [] }));
+    const byOrder = Array.from(pagesOf(orderIds), (page) => ({ attemptIds: [], orderIds: page }));
+    const asked = [...byId, ...byOrder].map((keys) => ledger.findSentAttempts({ ...keys, sessionKeys: [] }));
     const known = new KnownAttempts();
-    for (const page of pagesOf(attemptIds)) {
-      known.#add(await ledger.findSentAttempts({ attemptIds: page, orderIds: [], sessionKeys: [] }));
-    }
-    const orderIds = new Set<string>();
-    for (const { orderId } of rows) if (orderId !== "" && !known.#byOrder.has(orderId)) orderIds.add(orderId);
-    // Neighbours in the ledger's index are read at a fraction of the cost of strangers.
-    for (const page of pagesOf([...orderIds].sort())) {
-      known.#add(await ledger.findSentAttempts({ attemptIds: [], orderIds: page, sessionKeys: [] }));
-    }
-    const sessionKeys = new Set(rows.filter((row) => known.#goesBySession(row)).map((row) => row.sessionKey));
+    for (const found of await Promise.all(asked)) known.#add(found);
+    return known;
+  }
+
+  async loadBySession(ledger: Ledger, rows: readonly ResultRow[]): Promise<void> {
+    const sessionKeys = new Set(rows.filter((row) => this.#goesBySession(row)).map((row) => row.sessionKey));
     for (const page of pagesOf([...sessionKeys])) {
       const found = await ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys: page });
-      known.#add(found.filter((attempt) => !known.#holds(attempt)));
+      this.#add(found.filter((attempt) => !this.#holds(attempt)));
     }
-    return known;
   }
 
   candidatesFor(row: ResultRow): readonly KnownAttempt[] {
@@ -55,6 +52,11 @@ export class KnownAttempts {
     for (const attempts of this.#byOrder.values()) {
       for (const attempt of attempts) if (attempt.batchId === batchId) attempt.batchState = batchState;
     }
+  }
+
+  forget(): void {
+    this.#byOrder.clear();
+    this.#bySession.clear();
   }
 
   /** A provider may put its own key where ours belongs; an order that somebody else names is not ours. */

@@ -9,7 +9,7 @@ import { Problem } from "../domain/problem.ts";
 import { reconcileRow } from "../domain/reconcile.ts";
 import type { BatchRecord, BreakRecord, ResultFileRecord } from "../ledger/ledger.ts";
 import { checkResultFile } from "../profiles/check-results.ts";
-import { applyFile, type Counts, recordDeliveries } from "./apply-results.ts";
+import { applyFile, type Counts, isLargeResult, recordDeliveries } from "./apply-results.ts";
 import { keptName } from "./archive.ts";
 import { archivePlanned } from "./archive-planned.ts";
 import { currentBatch, plannedAt } from "./batch-facts.ts";
@@ -52,11 +52,12 @@ export async function applyFiles(
   const total: Counts = { rows: 0, applied: 0, repeated: 0, breaks: [] };
   for (const file of files) {
     checkStop(context);
-    const counts = await context.ledger.transaction(async () => {
+    const apply = async () => {
       await recordDeliveries(context, file, sizes);
       addApplied(total, await applyWaiting(context));
       return applyFile(context, file, sizes);
-    });
+    };
+    const counts = await context.ledger.transaction(apply, { isLarge: isLargeResult(context, file) });
     passStep("reconcile.file_applied");
     addApplied(total, counts);
     total.rows += counts.rows;

@@ -6,14 +6,20 @@
  * attempts of its order alone; with two exceptions, which stay in the order of the file. A row can change the state of a batch, and
  * so what rows of other orders mean: of an unfinished batch only. And a row that goes by its session key means the attempt
  * that an earlier row learned that key for: where there is one, all rows of its stretch keep their order.
+ *
+ * What is known of the next pages is asked for before a page is given, because another thread may have the answer. That is what it would be
+ * afterwards: unless a page goes on with an order of the page before, or keeps the order of the file. Such a page is asked for
+ * when its turn comes.
  */
 import type { ResultRow } from "../domain/reconcile.ts";
 import type { Ledger, ResultFileRecord } from "../ledger/ledger.ts";
 import { type HeldResults, holdResults } from "../profiles/held-results.ts";
 import type { MalformedLine } from "../profiles/row-decoder.ts";
+import { Asked } from "./asked.ts";
 import type { PipelineContext } from "./context.ts";
 import { KnownAttempts } from "./known-attempts.ts";
-import { MOST_ROWS, nearKeysTogether } from "./near-keys.ts";
+import { MOST_ROWS } from "./near-keys.ts";
+import { RowPlaces } from "./row-places.ts";
 
 export interface PageSizes {
   /** Of a stretch: so many rows are put in order together. */
@@ -26,19 +32,19 @@ export interface PageSizes {
 }
 
 const ROW_BYTES = 100;
-const MIB = 1024 * 1024;
+const STRETCH_BYTES = 48 * 1024 * 1024;
 
-/** A stretch, and a page in the order of the file, pass through the whole ledger: of a larger file they take more rows along. */
+/** Each stretch passes through the whole ledger, and so does a page in the order of the file: of a larger file it takes more rows along. */
 function sizesFor({ sizeBytes }: ResultFileRecord): PageSizes {
-  const stretchBytes = Math.min(48 * MIB, Math.max(12 * MIB, Math.ceil(sizeBytes / 12)));
   return {
-    stretchRows: Math.min(MOST_ROWS / 2, Math.ceil(stretchBytes / ROW_BYTES), sizeBytes + 1),
-    stretchBytes: Math.min(stretchBytes, sizeBytes),
+    stretchRows: Math.min(MOST_ROWS / 2, Math.ceil(STRETCH_BYTES / ROW_BYTES), sizeBytes + 1),
+    stretchBytes: Math.min(STRETCH_BYTES, sizeBytes),
     pageRows: 250,
     filePageRows: Math.min(64_000, Math.max(8_000, Math.ceil(sizeBytes / ROW_BYTES / 125))),
   };
 }
 
+/** Good until the next one is asked for. */
 export interface ResultPage {
   readonly rows: readonly ResultRow[];
   readonly malformed: readonly MalformedLine[];
@@ -47,7 +53,7 @@ export interface ResultPage {
   readonly endsStretch: boolean;
 }
 
-/** What is known was read when its page was asked for: what was written of the pages before is in it. */
+/** What is known of a page's orders is what the ledger says once all that was written of the pages before is in it. */
 export async function* readPages(
   context: PipelineContext,
   file: ResultFileRecord,
@@ -56,54 +62,63 @@ export async function* readPages(
   const size = { rows: sizes.stretchRows, bytes: sizes.stretchBytes };
   // Once for the file: rows only ever take batches out of it, and whose rows keep the order of the file needlessly lose nothing.
   const unsettled = await attemptsOfUnfinished(context.ledger);
-  for await (const stretch of holdResults(context.profile, context.archive.resolve(file.archivePath), size)) {
-    const places = await placesOf(context.ledger, stretch, unsettled);
-    const order = orderBy(places.places);
-    for (let start = 0; start < order.length; ) {
-      const isFileOrder = places.places[order[start] as number] === 0;
-      const most = isFileOrder ? sizes.filePageRows : sizes.pageRows;
-      const page = order.subarray(start, start + most);
-      start += page.length;
-      yield { ...(await loadPage(context, stretch, places, page)), endsStretch: start === order.length };
-    }
+  let places: RowPlaces | undefined;
+  for await (const part of holdResults(context.profile, context.archive.resolve(file.archivePath), size)) {
+    places ??= new RowPlaces(context.ledger, part.held, unsettled);
+    await places.add();
+    if (!part.isWhole) continue;
+    yield* pagesOfStretch(context.ledger, part.held, places, await cutStretch(places, sizes));
+    places = undefined;
   }
 }
 
-interface Places {
-  /** Of each row the first attempt of its order; 0: it stays in the order of the file, in front of all others. */
-  readonly places: Float64Array;
-  /** Of each row the attempt of its order, if it has one and no other; else 0. */
-  readonly attempts: Float64Array;
+/** A page of a stretch, as numbers of rows. */
+interface Cut {
+  readonly rows: Float64Array;
+  readonly endsStretch: boolean;
+  /** Nothing that is written of a page before it changes what is known of its orders. */
+  readonly isApart: boolean;
 }
 
-async function placesOf(ledger: Ledger, stretch: HeldResults, unsettled: ReadonlySet<number>): Promise<Places> {
-  const places = new Float64Array(stretch.length);
-  const attempts = new Float64Array(stretch.length);
-  let hasSessions = false;
-  const orderIds = Array.from({ length: stretch.length }, (_, row) => {
-    const orderId = stretch.orderIdOf(row);
-    return orderId.length > LONGEST_ORDER_ID ? "" : orderId;
-  });
-  const byOrderId = nearKeysTogether(orderIds);
-  for (let start = 0; start < byOrderId.length; start += LOOKED_UP_TOGETHER) {
-    const rows = byOrderId.subarray(start, start + LOOKED_UP_TOGETHER);
-    const found = await ledger.findAttemptIds(Array.from(rows, (row) => orderIds[row] as string));
-    for (let index = 0; index < rows.length; index++) {
-      const row = rows[index] as number;
-      const ids = found[index] ?? [];
-      const [first = 0] = ids;
-      if (ids.length === 0) hasSessions ||= stretch.isNamedBySession(row);
-      if (ids.length === 1) attempts[row] = first;
-      if (!ids.some((id) => unsettled.has(id))) places[row] = first;
-    }
+async function cutStretch(places: RowPlaces, sizes: PageSizes): Promise<Cut[]> {
+  const order = await places.order();
+  const placeAt = (at: number) => places.places[order[at] as number];
+  const pages: Cut[] = [];
+  for (let start = 0; start < order.length; ) {
+    const isFileOrder = placeAt(start) === 0;
+    const rows = order.subarray(start, start + (isFileOrder ? sizes.filePageRows : sizes.pageRows));
+    const isApart = !isFileOrder && start > 0 && placeAt(start - 1) !== placeAt(start);
+    start += rows.length;
+    pages.push({ rows, isApart, endsStretch: start === order.length });
   }
-  if (hasSessions) places.fill(0);
-  return { places, attempts };
+  return pages;
 }
 
-const LOOKED_UP_TOGETHER = 1_000;
-/** A longer one is malformed (result-values.ts) and nobody's; putting such in order takes time by the square of their length. */
-const LONGEST_ORDER_ID = 128;
+async function* pagesOfStretch(
+  ledger: Ledger,
+  stretch: HeldResults,
+  { attempts }: RowPlaces,
+  pages: readonly Cut[],
+): AsyncGenerator<ResultPage> {
+  const asked = new Asked<Cut, KnownAttempts>();
+  const giveFirst = async function* () {
+    const { question, answer: known } = await asked.take();
+    const { rows, malformed } = decodePage(stretch, question.rows);
+    await known.loadBySession(ledger, rows);
+    yield { rows, malformed, known, endsStretch: question.endsStretch };
+    // Else the collector finds them by what is left of the page that went before, takes them for long-lived, and so on with the next.
+    rows.length = 0;
+    known.forget();
+  };
+  for (const page of pages) {
+    while (asked.count > PAGES_AHEAD || (asked.count > 0 && !page.isApart)) yield* giveFirst();
+    asked.put(page, askFor(ledger, stretch, attempts, page.rows));
+  }
+  while (asked.count > 0) yield* giveFirst();
+}
+
+/** Two keep both threads at work; what more of them hold only outlives the collector's first look. */
+const PAGES_AHEAD = 2;
 
 /** Attempts whose batch can change its state by a row that speaks of one of them. */
 async function attemptsOfUnfinished(ledger: Ledger): Promise<ReadonlySet<number>> {
@@ -114,13 +129,30 @@ async function attemptsOfUnfinished(ledger: Ledger): Promise<ReadonlySet<number>
   return attempts;
 }
 
-/** Numbers of rows; those of one place in the order of the file. */
-function orderBy(places: Float64Array): Float64Array {
-  const order = places.map((place, row) => place * MOST_ROWS + row).sort();
-  return order.map((placed) => placed % MOST_ROWS);
+/** By the bytes of the rows: they are decoded when it is their turn. */
+function askFor(
+  ledger: Ledger,
+  stretch: HeldResults,
+  attempts: Float64Array,
+  page: Float64Array,
+): Promise<KnownAttempts> {
+  const orderIds = new Set<string>();
+  const attemptIds = new Set<number>();
+  for (const row of page) {
+    const attemptId = attempts[row] as number;
+    if (attemptId === 0) orderIds.add(stretch.orderIdOf(row));
+    else attemptIds.add(attemptId);
+  }
+  orderIds.delete("");
+  // Neighbours in the ledger are read at a fraction of the cost of strangers.
+  return KnownAttempts.load(
+    ledger,
+    [...attemptIds].sort((a, b) => a - b),
+    [...orderIds].sort(),
+  );
 }
 
-async function loadPage(context: PipelineContext, stretch: HeldResults, { attempts }: Places, page: Float64Array) {
+function decodePage(stretch: HeldResults, page: Float64Array) {
   const rows: ResultRow[] = [];
   const malformed: MalformedLine[] = [];
   for (const row of page) {
@@ -128,7 +160,5 @@ async function loadPage(context: PipelineContext, stretch: HeldResults, { attemp
     if ("malformed" in line) malformed.push(line);
     else rows.push(line);
   }
-  const attemptIds = page.map((row) => attempts[row] as number).sort();
-  const distinct = attemptIds.filter((id, at) => id !== 0 && id !== attemptIds[at - 1]);
-  return { rows, malformed, known: await KnownAttempts.load(context, rows, [...distinct]) };
+  return { rows, malformed };
 }

@@ -3,7 +3,7 @@
  * are begun while the ledger still writes their claims, because that keeps one core busy and leaves the other idle. Until the claims are
  * committed they are parts, and nothing counts that a run leaves of them when it is killed.
  */
-import { areThreadsWorthIt } from "../intake/threads.ts";
+import { areThreadsWorthIt } from "../thread/worth-it.ts";
 import {
   type ArchivedContent,
   archivePathOf,

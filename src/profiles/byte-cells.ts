@@ -14,8 +14,8 @@ export class CellFinder {
     this.#delimiter = delimiter.charCodeAt(0);
   }
 
-  /** False: there is a quote that does not plainly enclose a whole cell, or one within. */
-  find(bytes: Buffer, start: number, end: number): boolean {
+  /** False: there is a quote that does not plainly enclose a whole cell, or one within. `most`: it looks no further than at so many. */
+  find(bytes: Buffer, start: number, end: number, most = MOST_CELLS + 1): boolean {
     this.count = 0;
     for (let at = start; ; at++) {
       const isQuoted = at < end && bytes[at] === QUOTE;
@@ -30,7 +30,7 @@ export class CellFinder {
         at += 1;
         if (at < end && bytes[at] !== this.#delimiter) return false;
       }
-      if (at === end) return true;
+      if (at === end || this.count === most) return true;
     }
   }
 

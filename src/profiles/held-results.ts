@@ -5,7 +5,7 @@
 import { ByteWords, CellFinder } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
 import { readChunks } from "./read-chunks.ts";
-import { RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
+import { MAX_RECORD_LINES, RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
 import { type ResultLine, RowDecoder } from "./row-decoder.ts";
 
 /** Where a stretch ends at the latest: behind the row that reaches one of them. */
@@ -14,31 +14,56 @@ export interface StretchSize {
   readonly bytes: number;
 }
 
+/** Where keys lie in bytes, one for each row. */
+export interface ByteKeys {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  readonly from: Uint32Array;
+  readonly to: Uint32Array;
+}
+
 const NEWLINE = 10;
 const RETURN = 13;
 const QUOTE = 34;
 const BYTE_ORDER_MARK = Buffer.from("\ufeff");
+/** A longer one is malformed (result-values.ts) and nobody's. */
+const LONGEST_ORDER_ID = 128;
+const MOST_BYTES_OF_CHARACTER = 4;
 /** Records that are not the bytes of one line are held as objects: of so many together. */
 const MOST_KEPT = 8_000;
 /** For what comes along with the last line of a stretch, unless that is a very long one. */
 const SPARE_BYTES = 1024 * 1024;
 
+/** So many rows are told of at once, while the rest of their stretch is read. */
+const PART_ROWS = 131072;
+
+export interface HeldPart {
+  /** It has more rows than before. */
+  readonly held: HeldResults;
+  /** And gets no more. It is good until the next part is asked for: stretches share their memory. */
+  readonly isWhole: boolean;
+}
+
 /**
- * Every data row in the order of the file. Each stretch is good until the next one is asked for: they share their memory. A
- * last row without a newline is read like any other. For files that `checkResultFile` passed: a header that lacks our columns
- * throws.
+ * Every data row in the order of the file. A last row without a newline is read like any other. For files that `checkResultFile` passed: a
+ * header that lacks our columns throws.
  */
-export async function* holdResults(profile: Profile, path: string, size: StretchSize): AsyncGenerator<HeldResults> {
+export async function* holdResults(profile: Profile, path: string, size: StretchSize): AsyncGenerator<HeldPart> {
   const held = new HeldResults(profile, size);
+  let told = 0;
   for await (const chunk of readChunks(path)) {
     held.append(chunk);
     while (held.fill()) {
-      yield held;
+      yield { held, isWhole: true };
       held.clear();
+      told = 0;
     }
+    if (held.length - told < PART_ROWS) continue;
+    yield { held, isWhole: false };
+    told = held.length;
   }
   held.end();
-  if (held.length > 0) yield held;
+  if (held.length > 0) yield { held, isWhole: true };
 }
 
 export class HeldResults {
@@ -63,6 +88,9 @@ export class HeldResults {
   readonly #from: Uint32Array;
   readonly #to: Uint32Array;
   readonly #lines: Uint32Array;
+  /** The same of its order id; nothing: it has none, or not that plainly. */
+  readonly #orderFrom: Uint32Array;
+  readonly #orderTo: Uint32Array;
   #length = 0;
   /** Rows that are more or less than one line that stands right. */
   readonly #kept = new Map<number, ResultRecord>();
@@ -77,6 +105,9 @@ export class HeldResults {
     this.#from = new Uint32Array(size.rows);
     this.#to = new Uint32Array(size.rows);
     this.#lines = new Uint32Array(size.rows);
+    // The last line of a stretch may complete records of as many lines before it.
+    this.#orderFrom = new Uint32Array(size.rows + MAX_RECORD_LINES);
+    this.#orderTo = new Uint32Array(size.rows + MAX_RECORD_LINES);
   }
 
   get length(): number {
@@ -125,16 +156,24 @@ export class HeldResults {
     this.#dropTaken();
   }
 
-  /** Empty: it has none, or cannot be read. */
+  /** For putting rows in order, roughly: of some that are not plain it is empty. */
+  get orderIds(): ByteKeys {
+    return { length: this.#length, bytes: this.#bytes, from: this.#orderFrom, to: this.#orderTo };
+  }
+
+  /** Empty: it has none, or none that can be one. */
   orderIdOf(row: number): string {
-    return this.#cellOf(row, "order_id");
+    const from = this.#orderFrom[row] ?? 0;
+    const to = this.#orderTo[row] ?? 0;
+    const orderId = to > from ? this.#text(from, to) : this.#cellOf(row, "order_id");
+    return orderId.length > LONGEST_ORDER_ID ? "" : orderId;
   }
 
   /** Its session key stands where the order id belongs, or alone: it is the only name that the row goes by. */
   isNamedBySession(row: number): boolean {
     const sessionKey = this.#cellOf(row, "session_key");
     if (sessionKey === "") return false;
-    const orderId = this.orderIdOf(row);
+    const orderId = this.#cellOf(row, "order_id");
     return orderId === "" || orderId === sessionKey;
   }
 
@@ -184,7 +223,22 @@ export class HeldResults {
     this.#from[row] = from;
     this.#to[row] = to;
     this.#lines[row] = this.#line;
+    this.#markOrderId(row);
     this.#length += 1;
+  }
+
+  #markOrderId(row: number): void {
+    const column = this.#rows?.columns.order_id;
+    this.#orderFrom[row] = 0;
+    this.#orderTo[row] = 0;
+    if (column === undefined) return;
+    const cells = this.#cells;
+    if (!cells.find(this.#bytes, this.#from[row] ?? 0, this.#to[row] ?? 0, column + 1) || cells.count <= column) return;
+    const from = cells.from[column] ?? 0;
+    const to = cells.to[column] ?? 0;
+    if (to - from > MOST_BYTES_OF_CHARACTER * LONGEST_ORDER_ID) return;
+    this.#orderFrom[row] = from;
+    this.#orderTo[row] = to;
   }
 
   #keep(record: ResultRecord): void {
@@ -193,6 +247,7 @@ export class HeldResults {
       return;
     }
     this.#kept.set(this.#length, record);
+    this.#orderTo[this.#length] = this.#orderFrom[this.#length] ?? 0;
     this.#length += 1;
   }
 

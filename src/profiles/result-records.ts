@@ -30,7 +30,7 @@ class PlainRecord {
 }
 
 /** A quoted cell may span this many lines; a quote that stays open longer was never meant to open one. */
-const MAX_RECORD_LINES = 100;
+export const MAX_RECORD_LINES = 100;
 /** Characters that it may span, for the same reason; no line of a result file is longer (check-results.ts). */
 const MAX_RECORD_LENGTH = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-/** When are threads of their own worth it for the rows of an export? */
+/** When are threads of their own worth it for the rows of a file? */
 import { availableParallelism } from "node:os";
 import type { IntakePath } from "../domain/intake-path.ts";
 

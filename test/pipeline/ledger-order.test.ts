@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseInstant } from "../../src/domain/instant.ts";
+import type { IntakePath } from "../../src/domain/intake-path.ts";
 import { overdueFingerprint } from "../../src/domain/silence.ts";
 import type { Ledger, NewAttempt, ResultFileRecord } from "../../src/ledger/ledger.ts";
 import { applyFile } from "../../src/pipeline/apply-results.ts";
@@ -65,11 +66,18 @@ async function contentOf({ ledger }: PipelineContext) {
   return { attempts, batches, events, byKey, files, breaks: await ledger.breaks("all") };
 }
 
-async function outcomeOf(files: readonly (readonly string[])[], sizes: PageSizes, afterWindow: "overdue" | undefined) {
+interface Way {
+  readonly sizes: PageSizes;
+  readonly afterWindow?: "overdue" | undefined;
+  /** `workers`: the ledger is written in a thread of its own. */
+  readonly intakePath?: IntakePath;
+}
+
+async function outcomeOf(files: readonly (readonly string[])[], { sizes, afterWindow, intakePath = "auto" }: Way) {
   const profile = afterWindow ? { ...flex, window: { ...flex.window, afterWindow } } : flex;
   const merchant = await makeMerchant({ profile });
   try {
-    const context = await merchant.open();
+    const context = { ...(await merchant.open()), intakePath };
     const { ledger } = context;
     await ledger.transaction(() => sendSome(ledger));
     const applied: Reconciliation[] = [];
@@ -164,11 +172,27 @@ describe("applying the rows of a file in the order of the ledger", () => {
         sizes,
         fc.constantFrom(undefined, "overdue" as const),
         async (files, pages, afterWindow) => {
-          const expected = await outcomeOf(files, ROW_BY_ROW, afterWindow);
-          expect(await outcomeOf(files, pages, afterWindow)).toEqual(expected);
+          const expected = await outcomeOf(files, { sizes: ROW_BY_ROW, afterWindow });
+          expect(await outcomeOf(files, { sizes: pages, afterWindow })).toEqual(expected);
         },
       ),
       { numRuns: 100 },
+    );
+  }, 240_000);
+
+  test("gives it too when the ledger is written in a thread, and pages are asked for ahead of what is written", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(file, { minLength: 1, maxLength: 2 }),
+        sizes,
+        fc.constantFrom(undefined, "overdue" as const),
+        async (files, pages, afterWindow) => {
+          const expected = await outcomeOf(files, { sizes: ROW_BY_ROW, afterWindow });
+          const threaded = { sizes: pages, afterWindow, intakePath: "workers" } as const;
+          expect(await outcomeOf(files, threaded)).toEqual(expected);
+        },
+      ),
+      { numRuns: 30 },
     );
   }, 240_000);
 
@@ -178,8 +202,8 @@ describe("applying the rows of a file in the order of the ledger", () => {
       return `nobody-${(n * 31) % 1_200},,APPROVED,1999,USD,,,`;
     });
     const pages = { stretchRows: 2_400, stretchBytes: 1_000_000, pageRows: 70, filePageRows: 90 };
-    const { applied, content } = await outcomeOf([rows, rows.slice(900)], pages, undefined);
-    expect({ applied, content }).toEqual(await outcomeOf([rows, rows.slice(900)], ROW_BY_ROW, undefined));
+    const { applied, content } = await outcomeOf([rows, rows.slice(900)], { sizes: pages, intakePath: "workers" });
+    expect({ applied, content }).toEqual(await outcomeOf([rows, rows.slice(900)], { sizes: ROW_BY_ROW }));
     const [first] = applied;
     expect(first?.breaks.filter(({ code }) => code === "malformed_result")).toHaveLength(1_001);
     expect(first?.breaks.filter(({ code }) => code === "unknown_order").length).toBeLessThan(1_001);

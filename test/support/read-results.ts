@@ -6,7 +6,8 @@ import type { ResultLine } from "../../src/profiles/row-decoder.ts";
 const SIZE = { rows: 1_000, bytes: 256 * 1024 };
 
 export async function* readResults(profile: Profile, path: string, size = SIZE): AsyncGenerator<ResultLine> {
-  for await (const held of holdResults(profile, path, size)) {
+  for await (const { held, isWhole } of holdResults(profile, path, size)) {
+    if (!isWhole) continue;
     for (let row = 0; row < held.length; row++) yield held.decode(row);
   }
 }

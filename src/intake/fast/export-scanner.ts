@@ -1,12 +1,12 @@
 /** The pieces of an export, through the scanner and into their order; with workers where the file repays them. */
 import { availableParallelism } from "node:os";
 import type { IntakePath } from "../../domain/intake-path.ts";
+import { areThreadsWorthIt } from "../../thread/worth-it.ts";
 import type { SeenIds } from "../duplicates.ts";
 import type { RowRules } from "../judge-row.ts";
 import type { OpenedRecords, Piece } from "../read-records.ts";
 import type { RowReader } from "../row-reader.ts";
 import type { RowTally } from "../row-tally.ts";
-import { areThreadsWorthIt } from "../threads.ts";
 import { BYTE } from "./bytes.ts";
 import { RowsInOrder } from "./rows-in-order.ts";
 import { type ScannedPiece, ScanPool } from "./scan-pool.ts";

@@ -4,11 +4,12 @@ import { AttemptReader } from "./attempt-reader.ts";
 import { SqliteBatchBook } from "./batch-book.ts";
 import { SqliteBreakBook } from "./break-book.ts";
 import { SqliteExportBook } from "./export-book.ts";
+import { type PackedResultBook, unpackResults } from "./packed-results.ts";
 import { SqliteResultBook } from "./result-book.ts";
 import { SqliteRunBook } from "./run-book.ts";
 import type { Session } from "./session.ts";
 
-export type Books = RunBook & ExportBook & BatchBook & ResultBook & BreakBook;
+export type Books = RunBook & ExportBook & BatchBook & PackedResultBook & BreakBook;
 
 export function openBooks(session: Session): Books {
   const reader = new AttemptReader(session);
@@ -58,9 +59,9 @@ export function openBooks(session: Session): Books {
     findResultFile: (sha256) => results.findResultFile(sha256),
     markApplied: (resultFileId, applied) => results.markApplied(resultFileId, applied),
     findAttemptsForResults: (keys) => results.findAttemptsForResults(keys),
-    findAttemptIds: (orderIds) => results.findAttemptIds(orderIds),
-    findSentAttempts: (keys) => results.findSentAttempts(keys),
-    appendOutcomes: (outcomes) => results.appendOutcomes(outcomes),
+    findPackedIds: (orderIds) => results.findPackedIds(orderIds),
+    findPackedAttempts: (keys) => results.findPackedAttempts(keys),
+    appendPacked: (outcomes) => results.appendPacked(outcomes),
     recordBreaks: (found) => breaks.recordBreaks(found),
     breaks: (which, code) => breaks.breaks(which, code),
     countOpenBreaks: () => breaks.countOpenBreaks(),
@@ -69,19 +70,20 @@ export function openBooks(session: Session): Books {
   };
 }
 
-/** The same books; within a transaction that goes on in a thread, calls go there. */
-export function routeToThread(books: Books, session: Session): Books {
+/** The books of a ledger. Within a transaction that goes on in a thread, calls go there. */
+export function routeToThread(books: Books, session: Session): Omit<Books, keyof PackedResultBook> & ResultBook {
   const route =
     (method: string, here: (...parameters: unknown[]) => unknown) =>
     async (...parameters: unknown[]) => {
       const { thread } = session;
       return thread ? thread.call(method, parameters) : here(...parameters);
     };
-  const routed = Object.entries(books).map(([method, here]) => [
+  const entries = Object.entries(books).map(([method, here]) => [
     method,
     NEVER_ROUTED.has(method) ? here : route(method, here),
   ]);
-  return Object.fromEntries(routed);
+  const routed: Books = Object.fromEntries(entries);
+  return { ...routed, ...unpackResults(routed) };
 }
 
 /** What is given in pages is read when it is asked for; a name is made by a function. Neither crosses to a thread. */

@@ -73,7 +73,7 @@ export async function connect(sqlite: Sqlite, path: string): Promise<Database> {
 
 /** An eighth of the ledger, within bounds: where the pages of its indexes do not fit, each look reads the disk. */
 function cacheKiB(path: string): number {
-  return Math.round(Math.min(256 * 1024, Math.max(64 * 1024, statSync(path).size / 1024 / 8)));
+  return Math.round(Math.min(256 * 1024, Math.max(32 * 1024, statSync(path).size / 1024 / 8)));
 }
 
 /** Two programs that open a new ledger at the same moment: for this one pragma SQLite answers "busy" without waiting. */

@@ -1,15 +1,17 @@
 /**
- * Appends outcomes, many with one statement: a call into SQLite costs as much as the row it writes. What all rows of a result
- * file share is bound once for all of them.
+ * Appends outcomes, many with one statement: a call into SQLite costs as much as the row it writes, and binding a string a tenth of it.
+ * So what all rows of a result file share is bound once for all of them, and words that many of them share come from a table in memory.
  */
-import type { NewOutcome } from "../ledger.ts";
+import type { Statement } from "better-sqlite3";
 import type { Database } from "./connection.ts";
 import type { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
+import { type OutcomeWord, type PackedOutcomes, VALUES_OF_ONE, type Value } from "./packed-results.ts";
 
-const ROWS_AT_ONCE = 50;
-
-type Value = string | number | null;
+const MANY = 50;
+const SOME = 7;
+/** Among the values of an outcome. */
+const SESSION_KEY = 5;
 
 export class OutcomeWriter {
   readonly #statements: ReturnType<typeof prepare>;
@@ -22,22 +24,45 @@ export class OutcomeWriter {
   }
 
   /** Inside the caller's write. */
-  append(outcomes: readonly NewOutcome[]): void {
-    const lastNth = this.#lastNths(outcomes);
-    for (let start = 0; start < outcomes.length; ) {
-      const rows = outcomes.slice(start, start + ROWS_AT_ONCE);
-      const isAlike = rows.length === ROWS_AT_ONCE && rows.every((row) => isOfOneFile(row, rows[0] as NewOutcome));
-      const taken = isAlike ? rows : rows.slice(0, 1);
-      const statement = isAlike ? this.#statements.insertMany : this.#statements.insertOne;
-      statement.run(bindingsOf(taken, lastNth));
-      start += taken.length;
+  append({ shared, words, values }: PackedOutcomes): void {
+    this.#putWords(words);
+    const ids: number[] = [];
+    for (let at = 0; at < values.length; at += VALUES_OF_ONE) ids.push(values[at] as number);
+    const lastNth = this.#lastNths(ids);
+    for (let row = 0; row < ids.length; ) {
+      const [statement, count] = this.#insertOf(ids.length - row);
+      const bindings = [...shared];
+      for (const until = row + count; row < until; row++) {
+        const attemptId = ids[row] as number;
+        const nth = (lastNth.get(attemptId) ?? 0) + 1;
+        lastNth.set(attemptId, nth);
+        bindings.push(nth);
+        const from = row * VALUES_OF_ONE;
+        for (let at = from; at < from + VALUES_OF_ONE; at++) bindings.push(values[at] as Value);
+        const sessionKey = values[from + SESSION_KEY] as string;
+        if (sessionKey !== "") this.#learned.add(sessionKey, attemptId);
+      }
+      // A row whose word is not there would be left out without a sound.
+      if (statement.run(bindings).changes !== count)
+        throw new Error("an outcome was not appended: its word is missing");
     }
-    for (const { sessionKey, attemptId } of outcomes) if (sessionKey !== "") this.#learned.add(sessionKey, attemptId);
+  }
+
+  /** Each time all of them: a transaction that is rolled back takes them along. */
+  #putWords(words: readonly OutcomeWord[]): void {
+    for (const [place, { status, rawStatus, currency, responseCode }] of words.entries()) {
+      this.#statements.putWord.run(place, status, rawStatus, currency, responseCode);
+    }
+  }
+
+  #insertOf(rows: number): [statement: Insert, count: number] {
+    const { insertMany, insertSome, insertOne } = this.#statements;
+    if (rows >= MANY) return [insertMany, MANY];
+    return rows >= SOME ? [insertSome, SOME] : [insertOne, 1];
   }
 
   /** The number of the last outcome of each of these attempts that has any. */
-  #lastNths(outcomes: readonly NewOutcome[]): Map<number, number> {
-    const ids = outcomes.map((outcome) => outcome.attemptId);
+  #lastNths(ids: readonly number[]): Map<number, number> {
     const [first, last] = [ids.reduce((a, b) => Math.min(a, b), ids[0] ?? 0), ids.reduce((a, b) => Math.max(a, b), 0)];
     // Neighbours, as in a result file that follows our batches: a range is read in a fraction of the time of a list.
     const isDense = last - first < 2 * ids.length;
@@ -46,42 +71,37 @@ export class OutcomeWriter {
   }
 }
 
-function isOfOneFile(one: NewOutcome, other: NewOutcome): boolean {
-  return (
-    one.resultFileId === other.resultFileId &&
-    one.source === other.source &&
-    one.at === other.at &&
-    one.recordedAt === other.recordedAt
-  );
-}
-
-function bindingsOf(rows: readonly NewOutcome[], lastNth: Map<number, number>): Value[] {
-  const [first] = rows;
-  if (!first) return [];
-  const values: Value[] = [first.source, first.resultFileId ?? null, first.at, first.recordedAt];
-  for (const row of rows) {
-    const nth = (lastNth.get(row.attemptId) ?? 0) + 1;
-    lastNth.set(row.attemptId, nth);
-    values.push(row.attemptId, nth, row.status, row.rawStatus, row.amountMinor, row.currency, row.processedAt ?? null);
-    values.push(row.line, row.responseCode, row.message, row.sessionKey);
-  }
-  return values;
-}
+type Insert = Statement<[Value[]]>;
 
 function prepare(db: Database) {
   const list = (one: string, count: number) => Array.from({ length: count }, () => one).join(", ");
-  const insert = (count: number) =>
-    db.prepare<[Value[]]>(
-      `WITH file (source, result_file_id, at, recorded_at) AS (VALUES (?, ?, ?, ?))
+  const makeWords = () =>
+    db.exec(
+      `CREATE TEMP TABLE IF NOT EXISTS outcome_word (
+         place INTEGER PRIMARY KEY, status TEXT NOT NULL, raw_status TEXT NOT NULL, currency TEXT NOT NULL, response_code TEXT NOT NULL
+       ) STRICT`,
+    );
+  const insert = (count: number): Insert =>
+    makeWords().prepare<[Value[]]>(
+      `WITH file (source, result_file_id, at, recorded_at) AS (VALUES (?, ?, ?, ?)),
+         said (nth, attempt_id, amount_minor, processed_at, line, message, session_key, place) AS
+           (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?)", count)})
        INSERT INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, line, response_code,
          message, session_key, source, result_file_id, at, recorded_at)
-       SELECT word.*, file.* FROM (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", count)}) AS word CROSS JOIN file`,
+       SELECT attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, line, response_code,
+         message, session_key, file.*
+       FROM said CROSS JOIN outcome_word USING (place) CROSS JOIN file`,
     );
   const lastNth = <Which extends unknown[]>(from: string) =>
     db.prepare<Which, [number, number]>(`SELECT attempt_id, max(nth) FROM ${from} GROUP BY attempt_id`).raw();
   return lazily({
+    putWord: () =>
+      makeWords().prepare<[number, string, string, string, string]>(
+        "INSERT OR REPLACE INTO outcome_word VALUES (?, ?, ?, ?, ?)",
+      ),
     insertOne: () => insert(1),
-    insertMany: () => insert(ROWS_AT_ONCE),
+    insertSome: () => insert(SOME),
+    insertMany: () => insert(MANY),
     ofRange: () => lastNth<[number, number]>("outcome WHERE attempt_id BETWEEN ? AND ?"),
     ofList: () => lastNth<[string]>("json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value"),
   });

@@ -1,20 +1,12 @@
 /** What came back: looks at the outbound folder, result files, outcomes. */
 import type { Instant } from "../../domain/instant.ts";
-import type {
-  AttemptRecord,
-  NewOutcome,
-  NewResultFile,
-  RemoteLook,
-  ResultBook,
-  ResultFileRecord,
-  SentAttempt,
-  Stamp,
-} from "../ledger.ts";
+import type { AttemptRecord, NewResultFile, RemoteLook, ResultFileRecord, Stamp } from "../ledger.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
 import { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import { SentAttemptReader, type SentKeys } from "./sent-attempts.ts";
+import type { PackedAttempts, PackedIds, PackedKeys, PackedOutcomes, PackedResultBook } from "./packed-results.ts";
+import { SentAttemptReader } from "./sent-attempts.ts";
 import type { Session } from "./session.ts";
 
 type Collection = Stamp & { readonly found: number; readonly collected: number };
@@ -29,7 +21,7 @@ interface ResultFileRow extends NewResultFile {
   readonly appliedRecordedAt: Instant | null;
 }
 
-export class SqliteResultBook implements ResultBook {
+export class SqliteResultBook implements PackedResultBook {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
   readonly #sent: SentAttemptReader;
@@ -99,16 +91,18 @@ export class SqliteResultBook implements ResultBook {
     });
   }
 
-  findAttemptIds(orderIds: readonly string[]): Promise<number[][]> {
+  findPackedIds(orderIds: string): Promise<PackedIds> {
     return this.#session.read(() => this.#sent.idsOfOrders(orderIds));
   }
 
-  findSentAttempts(keys: SentKeys): Promise<SentAttempt[]> {
+  findPackedAttempts(keys: PackedKeys): Promise<PackedAttempts> {
     return this.#session.read(() => this.#sent.find(keys));
   }
 
-  appendOutcomes(outcomes: readonly NewOutcome[]): Promise<void> {
-    return this.#session.write(() => this.#outcomes.append(outcomes));
+  appendPacked(outcomes: readonly PackedOutcomes[]): Promise<void> {
+    return this.#session.write(() => {
+      for (const shared of outcomes) this.#outcomes.append(shared);
+    });
   }
 }
 

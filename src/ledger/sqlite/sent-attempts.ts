@@ -1,39 +1,13 @@
 /** Attempts as a result row must be compared with them: by order, or by the session key that they learned. */
 import type { BatchState } from "../../domain/batch.ts";
-import type { Outcome, OutcomeStatus } from "../../domain/outcome.ts";
-import type { ResultBook, SentAttempt } from "../ledger.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
 import type { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
+import type { BatchFacts, PackedAttempts, PackedIds, PackedKeys, PackedPart } from "./packed-results.ts";
 
-type AttemptColumns = [
-  attemptId: number,
-  orderId: string,
-  attemptNumber: number,
-  amountMinor: number,
-  currency: string,
-  declinedAt: number,
-  expiresAt: number,
-  batchId: number,
-  hasOutcomes: 0 | 1,
-];
-
-type OutcomeColumns = [
-  attemptId: number,
-  status: OutcomeStatus,
-  rawStatus: string,
-  amountMinor: number,
-  currency: string,
-  processedAt: number | null,
-  sessionKey: string,
-];
-
-export type SentKeys = Parameters<ResultBook["findSentAttempts"]>[0];
-
-type BatchFacts = Pick<SentAttempt, "batchState" | "batchWasUploaded">;
-
-type Found = { -readonly [Key in keyof Omit<SentAttempt, "outcomes">]: SentAttempt[Key] } & { outcomes: Outcome[] };
+/** Columns of packed attempts: where the batch is. */
+const BATCH = 7;
 
 export class SentAttemptReader {
   readonly #statements: ReturnType<typeof prepare>;
@@ -46,24 +20,22 @@ export class SentAttemptReader {
     this.#stateOfBatch = stateOfBatch;
   }
 
-  /** Each attempt once. Inside the caller's read or write. */
-  find({ attemptIds, orderIds, sessionKeys }: SentKeys): SentAttempt[] {
-    const rows = orderIds.length === 0 ? [] : this.#statements.ofOrders.all(JSON.stringify(orderIds));
-    const ids = sessionKeys.length === 0 ? attemptIds : [...attemptIds, ...this.idsOfSessionKeys(sessionKeys)];
-    if (ids.length === 0) return this.#complete(rows);
-    const known = new Set(rows.map(([attemptId]) => attemptId));
-    const others = [...new Set(ids)].filter((id) => !known.has(id));
-    for (const row of this.#statements.ofIds.all(JSON.stringify(others))) rows.push(row);
-    return this.#complete(rows);
+  /** Inside the caller's read or write. */
+  find({ attemptIds, orderIds, sessionKeys }: PackedKeys): PackedAttempts {
+    const { attemptsOfIds, outcomesOfIds, attemptsOfOrders, outcomesOfOrders } = this.#statements;
+    const parts: PackedPart[] = [];
+    const findByIds = (ids: string) =>
+      parts.push({ attempts: attemptsOfIds.get(ids) ?? [], outcomes: outcomesOfIds.get(ids) ?? [] });
+    if (attemptIds !== "") findByIds(attemptIds);
+    if (orderIds !== "") {
+      parts.push({ attempts: attemptsOfOrders.get(orderIds) ?? [], outcomes: outcomesOfOrders.get(orderIds) ?? [] });
+    }
+    if (sessionKeys.length > 0) findByIds(JSON.stringify(this.idsOfSessionKeys(sessionKeys)));
+    return { parts, batches: this.#batchesOf(parts) };
   }
 
-  idsOfOrders(orderIds: readonly string[]): number[][] {
-    const ids: number[][] = orderIds.map(() => []);
-    for (const [index, attemptId] of this.#statements.idsOfOrders.all(JSON.stringify(orderIds))) {
-      ids[index]?.push(attemptId);
-    }
-    for (const several of ids) if (several.length > 1) several.sort((a, b) => a - b);
-    return ids;
+  idsOfOrders(orderIds: string): PackedIds {
+    return this.#statements.idsOfOrders.get(orderIds) ?? ["[]", "[]"];
   }
 
   idsOfSessionKeys(sessionKeys: readonly string[]): number[] {
@@ -72,85 +44,64 @@ export class SentAttemptReader {
     return [...new Set(ids)];
   }
 
-  #complete(rows: readonly AttemptColumns[]): SentAttempt[] {
+  #batchesOf(parts: readonly PackedPart[]): Map<number, BatchFacts> {
     const batches = new Map<number, BatchFacts>();
-    const spokenOf = new Map<number, Found>();
-    const attempts = rows.map((row) => {
-      const batchId = row[7];
-      const batch = batches.get(batchId) ?? this.#factsOf(batchId);
-      batches.set(batchId, batch);
-      const attempt = toAttempt(row, batch);
-      if (row[8] === 1) spokenOf.set(row[0], attempt);
-      return attempt;
-    });
-    if (spokenOf.size > 0) this.#addOutcomes(spokenOf);
-    return attempts;
+    for (const { attempts } of parts) {
+      for (const batchId of JSON.parse(attempts[BATCH] ?? "[]") as number[]) {
+        if (!batches.has(batchId)) batches.set(batchId, this.#factsOf(batchId));
+      }
+    }
+    return batches;
   }
 
   #factsOf(batchId: number): BatchFacts {
     const batchWasUploaded = this.#statements.wasUploaded.get(batchId) === 1;
     return { batchState: this.#stateOfBatch(batchId), batchWasUploaded };
   }
-
-  #addOutcomes(attempts: ReadonlyMap<number, Found>): void {
-    const ids = JSON.stringify([...attempts.keys()]);
-    for (const [attemptId, status, rawStatus, amountMinor, currency, processedAt, key] of this.#statements.outcomes.all(
-      ids,
-    )) {
-      const attempt = attempts.get(attemptId);
-      if (!attempt) continue;
-      const word = { status, rawStatus, amountMinor, currency };
-      attempt.outcomes.push(processedAt === null ? word : { ...word, processedAt });
-      // The first key that was learned is kept.
-      if (attempt.sessionKey === undefined && key !== "") attempt.sessionKey = key;
-    }
-  }
 }
 
-function toAttempt(row: AttemptColumns, { batchState, batchWasUploaded }: BatchFacts): Found {
-  const [attemptId, orderId, attemptNumber, amountMinor, currency, declinedAt, expiresAt, batchId] = row;
-  return {
-    attemptId,
-    orderId,
-    attemptNumber,
-    amountMinor,
-    currency,
-    declinedAt,
-    expiresAt,
-    batchId,
-    batchState,
-    batchWasUploaded,
-    sessionKey: undefined,
-    outcomes: [],
-  };
-}
+const ATTEMPT_COLUMNS = [
+  "attempt_id",
+  "order_id",
+  "attempt_number",
+  "amount_minor",
+  "currency",
+  "declined_at",
+  "expires_at",
+  `coalesce((SELECT batch_id FROM reclaim WHERE reclaim.attempt_id = attempt.attempt_id ORDER BY nth DESC LIMIT 1),
+     batch_id)`,
+];
+
+const OUTCOME_COLUMNS = [
+  "outcome.attempt_id",
+  "nth",
+  "status",
+  "raw_status",
+  "outcome.amount_minor",
+  "outcome.currency",
+  "processed_at",
+  "session_key",
+];
 
 function prepare(db: Database) {
-  const attempts = (column: string) =>
+  const columns = (names: readonly string[], from: string) =>
     db
-      .prepare<[string], AttemptColumns>(
-        `SELECT attempt_id, order_id, attempt_number, amount_minor, currency, declined_at, expires_at,
-           coalesce((SELECT batch_id FROM reclaim WHERE reclaim.attempt_id = attempt.attempt_id ORDER BY nth DESC LIMIT 1),
-             batch_id),
-           EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)
-         FROM json_each(?) AS wanted CROSS JOIN attempt ON ${column} = wanted.value`,
-      )
+      .prepare<[string], string[]>(`SELECT ${names.map((name) => `json_group_array(${name})`).join(", ")} FROM ${from}`)
       .raw();
+  // Of one attempt they come in their order: nothing but its own key is walked through.
+  const attempts = (column: string) => `json_each(?) AS wanted CROSS JOIN attempt ON attempt.${column} = wanted.value`;
   return lazily({
-    ofOrders: () => attempts("order_id"),
-    ofIds: () => attempts("attempt_id"),
+    attemptsOfIds: () => columns(ATTEMPT_COLUMNS, attempts("attempt_id")),
+    attemptsOfOrders: () => columns(ATTEMPT_COLUMNS, attempts("order_id")),
+    outcomesOfIds: () =>
+      columns(OUTCOME_COLUMNS, "json_each(?) AS wanted CROSS JOIN outcome ON outcome.attempt_id = wanted.value"),
+    outcomesOfOrders: () =>
+      columns(OUTCOME_COLUMNS, `${attempts("order_id")} CROSS JOIN outcome ON outcome.attempt_id = attempt.attempt_id`),
     // Answered by the index alone.
     idsOfOrders: () =>
       db
-        .prepare<[string], [index: number, attemptId: number]>(
-          `SELECT wanted.key, attempt_id FROM json_each(?) AS wanted CROSS JOIN attempt ON order_id = wanted.value`,
-        )
-        .raw(),
-    outcomes: () =>
-      db
-        .prepare<[string], OutcomeColumns>(
-          `SELECT attempt_id, status, raw_status, amount_minor, currency, processed_at, session_key
-         FROM json_each(?) AS wanted CROSS JOIN outcome ON attempt_id = wanted.value ORDER BY attempt_id, nth`,
+        .prepare<[string], [orders: string, attemptIds: string]>(
+          `SELECT json_group_array(wanted.key), json_group_array(attempt_id) FROM ${attempts("order_id")}`,
         )
         .raw(),
     wasUploaded: () =>

@@ -92,6 +92,24 @@ export function projectionPromises(bench: LedgerBench): void {
       expect(found).toHaveLength(4);
     });
 
+    test("says it in the very words, whatever they are made of", async () => {
+      const { ledger } = bench;
+      const words = ['"', "\\", "a\u0000b", "\u0001\u001f\u007f", "\u2028", "ä🎉", "[1,null]", "a\r\nb", "\ufeff"];
+      await planBatch(ledger, ...words.map((orderId, n) => sampleAttempt(n, { orderId })));
+      const said = (rawStatus: string, n: number) =>
+        sampleOutcome(n + 1, { rawStatus, sessionKey: `${rawStatus} key` });
+      await ledger.appendOutcomes(words.map(said));
+      const keys = { attemptIds: [], orderIds: words, sessionKeys: words.map((word) => `${word} key`) };
+      const found = await ledger.findSentAttempts(keys);
+      const inOrder = found.toSorted((a, b) => a.attemptId - b.attemptId);
+      expect(inOrder.map(({ orderId }) => orderId)).toEqual(words);
+      expect(inOrder.map(({ outcomes }) => outcomes.map(({ rawStatus }) => rawStatus))).toEqual(
+        words.map((word) => [word]),
+      );
+      expect(inOrder.map(({ sessionKey }) => sessionKey)).toEqual(words.map((word) => `${word} key`));
+      expect((await ledger.findAttemptIds(words)).attemptIds).toHaveLength(words.length);
+    });
+
     test("finds the same by an id, each once, whatever else it is asked for by", async () => {
       await playSome(bench);
       const { ledger } = bench;
@@ -107,21 +125,17 @@ export function projectionPromises(bench: LedgerBench): void {
       expect(inOrder(all).map((found) => found.attemptId)).toEqual([1, 2]);
     });
 
-    test("finds the attempts of orders by their ids alone, in the order that they were sent", async () => {
+    test("finds the attempts of orders by their ids alone", async () => {
       await playSome(bench);
       const { ledger } = bench;
       const again = { orderId: "order-2", transactionId: "transaction-20" };
       await planBatch(ledger, sampleAttempt(20, again), sampleAttempt(21));
       await planBatch(ledger, sampleAttempt(22, { ...again, transactionId: "transaction-22" }));
-      expect(await ledger.findAttemptIds(["order-3", "nobody", "order-2", "", "order-0", "order-2"])).toEqual([
-        [4],
-        [],
-        [3, 5, 7],
-        [],
-        [1],
-        [3, 5, 7],
-      ]);
-      expect(await ledger.findAttemptIds([])).toEqual([]);
+      const asked = ["order-3", "nobody", "order-2", "", "order-0", "order-2"];
+      const { orders, attemptIds } = await ledger.findAttemptIds(asked);
+      const idsOf = (place: number) => attemptIds.filter((_, n) => orders[n] === place).toSorted((a, b) => a - b);
+      expect(asked.map((_, place) => idsOf(place))).toEqual([[4], [], [3, 5, 7], [], [1], [3, 5, 7]]);
+      expect(await ledger.findAttemptIds([])).toEqual({ orders: [], attemptIds: [] });
     });
 
     test("finds what was sent by a session key alone, and by nothing else", async () => {
