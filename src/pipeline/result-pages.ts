@@ -7,8 +7,8 @@
  * so what rows of other orders mean: of an unfinished batch only. And a row that goes by its session key means the attempt
  * that an earlier row learned that key for: where there is one, all rows of its stretch keep their order.
  *
- * What is known of the next pages is asked for before a page is given, because another thread may have the answer. That is what it would be
- * afterwards: unless a page goes on with an order of the page before, or keeps the order of the file. Such a page is asked for
+ * What is known of the next page is asked for before a page is given, because another thread may have the answer. That is what it would be
+ * afterwards: unless the page goes on with an order of the page before, or keeps the order of the file. Such a page is asked for
  * when its turn comes.
  */
 import type { ResultRow } from "../domain/reconcile.ts";
@@ -32,7 +32,7 @@ export interface PageSizes {
 }
 
 const ROW_BYTES = 100;
-const STRETCH_BYTES = 48 * 1024 * 1024;
+const STRETCH_BYTES = 32 * 1024 * 1024;
 
 /** Each stretch passes through the whole ledger, and so does a page in the order of the file: of a larger file it takes more rows along. */
 function sizesFor({ sizeBytes }: ResultFileRecord): PageSizes {
@@ -106,7 +106,7 @@ async function* pagesOfStretch(
     const { rows, malformed } = decodePage(stretch, question.rows);
     await known.loadBySession(ledger, rows);
     yield { rows, malformed, known, endsStretch: question.endsStretch };
-    // Else the collector finds them by what is left of the page that went before, takes them for long-lived, and so on with the next.
+    // Else the collector takes them for long-lived, now and then, and all that follow: a quarter of a gigabyte (ADR 16).
     rows.length = 0;
     known.forget();
   };
@@ -117,8 +117,8 @@ async function* pagesOfStretch(
   while (asked.count > 0) yield* giveFirst();
 }
 
-/** Two keep both threads at work; what more of them hold only outlives the collector's first look. */
-const PAGES_AHEAD = 2;
+/** One keeps both threads at work; what more of them hold only outlives the collector's first look. */
+const PAGES_AHEAD = 1;
 
 /** Attempts whose batch can change its state by a row that speaks of one of them. */
 async function attemptsOfUnfinished(ledger: Ledger): Promise<ReadonlySet<number>> {
