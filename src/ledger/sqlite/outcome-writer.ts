@@ -43,7 +43,7 @@ export class OutcomeWriter {
         if (sessionKey !== "") this.#learned.add(sessionKey, attemptId);
       }
       // A row whose word is not there would be left out without a sound.
-      if (statement.run(bindings).changes !== count)
+      if (statement.run(...bindings).changes !== count)
         throw new Error("an outcome was not appended: its word is missing");
     }
   }
@@ -71,7 +71,7 @@ export class OutcomeWriter {
   }
 }
 
-type Insert = Statement<[Value[]]>;
+type Insert = Statement<Value[]>;
 
 function prepare(db: Database) {
   const list = (one: string, count: number) => Array.from({ length: count }, () => one).join(", ");
@@ -82,7 +82,7 @@ function prepare(db: Database) {
        ) STRICT`,
     );
   const insert = (count: number): Insert =>
-    makeWords().prepare<[Value[]]>(
+    makeWords().prepare<Value[]>(
       `WITH file (source, result_file_id, at, recorded_at) AS (VALUES (?, ?, ?, ?)),
          said (nth, attempt_id, amount_minor, processed_at, line, message, session_key, place) AS
            (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?)", count)})
