@@ -1,7 +1,13 @@
 /** How often the disk is asked: many deliveries go on at once, and each waits for what it records. */
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { connect, type Database, loadSqlite, preparePrivateFolder } from "../../src/ledger/sqlite/connection.ts";
+import {
+  connect,
+  type Database,
+  loadSqlite,
+  preparePrivateFile,
+  preparePrivateFolder,
+} from "../../src/ledger/sqlite/connection.ts";
 import { Session } from "../../src/ledger/sqlite/session.ts";
 import { makeFolder, removeFolder } from "./folder.ts";
 
@@ -24,7 +30,9 @@ const guard = {
 beforeEach(async () => {
   folder = await makeFolder();
   preparePrivateFolder(folder);
-  db = await connect(await loadSqlite(), join(folder, "ledger.db"));
+  const path = join(folder, "ledger.db");
+  preparePrivateFile(path);
+  db = await connect(await loadSqlite(), path);
   db.exec("CREATE TABLE fact (what TEXT NOT NULL UNIQUE)");
   commits = 0;
   now = 0;

@@ -51,8 +51,9 @@ export function refuseLostLedger(folder: string): void {
   });
 }
 
+/** The file must be there (`preparePrivateFile`): one that was lost meanwhile is not made anew. */
 export async function connect(sqlite: Sqlite, path: string): Promise<Database> {
-  const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+  const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
   try {
     await switchToWal(db);
     db.pragma("synchronous = FULL");

@@ -6,6 +6,7 @@ import { type Books, openBooks } from "./books.ts";
 import { connect, loadSqlite } from "./connection.ts";
 import { LockRow } from "./lock.ts";
 import { Session } from "./session.ts";
+import { problemFrom } from "./sqlite-problem.ts";
 
 export interface LedgerThreadSetup {
   readonly path: string;
@@ -45,7 +46,10 @@ answerCalls<LedgerThreadCall, unknown>((call) => {
 
 async function carryOut(call: LedgerThreadCall): Promise<unknown> {
   if (call.method === "close") return close();
-  begun ??= await begin();
+  begun ??= await begin().catch((error) => {
+    // Here, because its code does not cross to the other thread.
+    throw problemFrom(error, path);
+  });
   if (call.method === "begin") return undefined;
   // Not what it gives: nobody asked for it.
   if (call.method === "commit") return void (await begun.end(true));
