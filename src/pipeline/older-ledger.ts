@@ -1,11 +1,12 @@
 /**
  * An old backup of the ledger, put back under a newer archive, knows nothing of what was sent since and would send it again.
- * It shows: a batch is durable in the ledger before its file is written, so the archive never has a batch that the ledger has not.
+ * It shows: a batch is durable in the ledger before its file gets its name, so the archive never has a batch that the ledger has not. A part
+ * says nothing: of a large export it is begun before (run-batch-files.ts), and nothing is sent from it.
  */
 import { Problem } from "../domain/problem.ts";
 import type { PipelineContext } from "./context.ts";
 
-const BATCH_FILE = /^(\d{6,15})\.csv(?:\.part)?$/;
+const BATCH_FILE = /^(\d{6,15})\.csv$/;
 
 /** Problem `ledger_damaged`. */
 export async function refuseOlderLedger({

@@ -76,7 +76,7 @@ async function checkFile(
   return undefined;
 }
 
-/** A batch file has its batch's number in its name, and its rows are claimed before it is written. */
+/** A batch file has its batch's number in its name, and its rows are claimed before it gets that name. */
 const BATCH_FILE = /^archive\/batches\/(\d{6,15})\.csv$/;
 
 async function lookForOthers(

@@ -5,12 +5,15 @@
 import { subscribe } from "node:diagnostics_channel";
 import { appendFileSync } from "node:fs";
 
-const { KILL_AT_STEP = "", KILL_AT_PASSING = "1", TRACE_STEPS_TO = "" } = process.env;
+const { KILL_AT_STEP = "", KILL_AT_PASSING = "1", KILL_AFTER_MS = "0", TRACE_STEPS_TO = "" } = process.env;
 let passings = 0;
 
 subscribe("rescue:step", (name) => {
   if (TRACE_STEPS_TO !== "") appendFileSync(TRACE_STEPS_TO, `${String(name)}\n`);
   if (name !== KILL_AT_STEP) return;
   passings += 1;
-  if (passings === Number(KILL_AT_PASSING)) process.kill(process.pid, "SIGKILL");
+  if (passings !== Number(KILL_AT_PASSING)) return;
+  // This thread stands still; others may go on with what they were given.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(KILL_AFTER_MS));
+  process.kill(process.pid, "SIGKILL");
 });

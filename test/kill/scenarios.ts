@@ -82,6 +82,27 @@ export const SCENARIOS: readonly Scenario[] = [
     alsoAt: STEPS,
   },
   {
+    name: "a submit of six batches in threads",
+    arrange: async (world) => {
+      world.usesThreads = true;
+      await world.putExport("night-2.csv", LONG_NIGHT);
+    },
+    victim: SUBMIT_SECOND,
+    varies: true,
+    alsoAt: [
+      "export.batch_claimed",
+      "export.screened",
+      "export.archived",
+      "export.recorded",
+      "export.claimed",
+      "archive.synced",
+      "archive.renamed",
+      "batch.bytes_written",
+      "batch.bytes_archived",
+      "batch.content_recorded",
+    ],
+  },
+  {
     name: "after a kill with six batches on their way, one of them renamed",
     arrange: async (world) => {
       await world.putExport("night-2.csv", LONG_NIGHT);

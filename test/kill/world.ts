@@ -24,7 +24,7 @@ const RESULT_HEADER = "orderId,orderSessionKey,status,amount,currency,processedA
 
 export interface KillPoint {
   readonly step: StepName;
-  /** 1: the first time it is passed. */
+  /** 1: the first time it is passed; each thread counts its own. */
   readonly passing: number;
 }
 
@@ -78,6 +78,8 @@ export class World {
   readonly foreign = new Map<string, string>();
   /** The scenario puts a delivery where nobody can know; elsewhere `uncertain` would be a way to be never wrong. */
   mayBeUncertain = false;
+  /** Exports go the threaded ways, however small. */
+  usesThreads = false;
   readonly #server: OpenSsh;
   profile: ProfileChoices = {};
 
@@ -247,7 +249,9 @@ export class World {
     const kill = killAt ? { KILL_AT_STEP: killAt.step, KILL_AT_PASSING: String(killAt.passing) } : {};
     const traced = trace ? { TRACE_STEPS_TO: this.#tracePath } : {};
     const preload = killAt || trace ? { NODE_OPTIONS: `--import=${PRELOAD}` } : {};
-    const env = { ...preload, ...kill, ...traced };
+    // Killed only when the other threads have done what they had to do.
+    const threads = this.usesThreads ? { RESCUE_INTAKE: "workers", KILL_AFTER_MS: "400" } : {};
+    const env = { ...preload, ...kill, ...traced, ...threads };
     return startRescue([...args, "--json", "--as-of", asOf], { cwd: this.folder, env });
   }
 
