@@ -43,7 +43,7 @@ export interface TransactionOptions<T> {
   /**
    * Hundreds of thousands of rows are read or written in it: it may go on in a thread of its own, while this one goes on with other work.
    * Then calls may be made before the answer to an earlier one; they are carried out in their order. Nothing is read in pages
-   * (an AsyncIterable) in it, and no name is minted: such calls throw. Inside another it makes no difference.
+   * (an AsyncIterable) in it, no name is minted, and nobody asks for the lock's holder or the store's check: such calls throw. Inside another it makes no difference.
    */
   readonly isLarge?: boolean | undefined;
 }

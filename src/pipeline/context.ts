@@ -40,7 +40,7 @@ export interface PipelineContext {
   readonly clock: Clock;
   /** Calendar days a decline may be old: the policy's, or what a person allowed for this run. */
   readonly maxAgeDays: number;
-  /** Which way exports are read; `auto` where it is not said. */
+  /** Which way rows go, and in how many threads; `auto` where it is not said. */
   readonly intakePath?: IntakePath;
   /** Aborted by the first signal: finish the current step, then stop. */
   readonly stop: AbortSignal;

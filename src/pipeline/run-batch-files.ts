@@ -51,7 +51,7 @@ export class RunBatchFiles implements BatchFiles {
     return content;
   }
 
-  /** What was begun and taken by nobody is removed. It may be used again. */
+  /** What was begun and taken by nobody is removed; parts that were taken and never kept are swept by the next run. It may be used again. */
   async close(): Promise<void> {
     await this.#thread?.close();
     await this.#here?.close();

@@ -290,5 +290,5 @@ export class Session {
 
 /** Calls of a large transaction go elsewhere, but for the few that cannot. */
 function mustBeHere({ thread }: OpenTransaction): void {
-  if (thread) throw new Error("pages are not read, and no name is minted, within a large transaction");
+  if (thread) throw new Error("this call is not made within a large transaction");
 }
