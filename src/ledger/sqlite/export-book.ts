@@ -14,6 +14,7 @@ import type {
 import { type AttemptColumns, ClaimReader, columnsOf } from "./attempt-columns.ts";
 import type { AttemptReader } from "./attempt-reader.ts";
 import { AttemptWriter, type ClaimedFor } from "./attempt-writer.ts";
+import { ExportReader } from "./export-reader.ts";
 import { hashesOf, KeyTable, ofKeys } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
 import type { Held, Session } from "./session.ts";
@@ -33,6 +34,7 @@ interface BegunExport extends Stamp {
 export class SqliteExportBook implements ExportBook, Held {
   readonly #session: Session;
   readonly #attempts: AttemptReader;
+  readonly #records: ExportReader;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #writer: AttemptWriter;
   readonly #transactions: KeyTable;
@@ -43,6 +45,7 @@ export class SqliteExportBook implements ExportBook, Held {
   constructor(session: Session, attempts: AttemptReader) {
     this.#session = session;
     this.#attempts = attempts;
+    this.#records = new ExportReader(session.db);
     this.#statements = prepare(session);
     this.#writer = new AttemptWriter(session.db);
     this.#transactions = new KeyTable(session, "transaction_key", (one, other) => this.#refuseTwins(one, other));
@@ -50,21 +53,15 @@ export class SqliteExportBook implements ExportBook, Held {
   }
 
   findExport(sha256: string): Promise<ExportRecord | undefined> {
-    return this.#session.read(() => {
-      const row = this.#statements.exportBySha256.get(sha256);
-      return row && toExport(row);
-    });
+    return this.#session.read(() => this.#records.bySha256(sha256));
   }
 
   findExportById(exportId: number): Promise<ExportRecord | undefined> {
-    return this.#session.read(() => {
-      const row = this.#statements.exportById.get(exportId);
-      return row && toExport(row);
-    });
+    return this.#session.read(() => this.#records.byId(exportId));
   }
 
   exports(): Promise<ExportRecord[]> {
-    return this.#session.read(() => this.#statements.exports.all().map(toExport));
+    return this.#session.read(() => this.#records.all());
   }
 
   beginExport(begun: NewExport): Promise<number> {
@@ -243,27 +240,8 @@ export class SqliteExportBook implements ExportBook, Held {
   }
 }
 
-interface ExportRow extends Omit<ExportRecord, "archived"> {
-  readonly archivedBytes: number | null;
-  readonly archivedSha256: string | null;
-}
-
-function toExport({ archivedBytes, archivedSha256, ...taken }: ExportRow): ExportRecord {
-  if (archivedBytes === null || archivedSha256 === null) return taken;
-  return { ...taken, archived: { sizeBytes: archivedBytes, sha256: archivedSha256 } };
-}
-
 function prepare({ db }: Session) {
-  const exports = `SELECT export_id AS exportId, export.sha256, name, rows, accepted, skipped, rejected,
-    archive_path AS archivePath, max_age_days AS maxAgeDays, reason, at, recorded_at AS recordedAt,
-    archived.size_bytes AS archivedBytes, archived.sha256 AS archivedSha256
-    FROM export LEFT JOIN export_archived AS archived USING (export_id)`;
   return lazily({
-    // The same bytes may be taken again (with --max-age, after rows were stale): the last time counts.
-    exportBySha256: () =>
-      db.prepare<[string], ExportRow>(`${exports} WHERE export.sha256 = ? ORDER BY export_id DESC LIMIT 1`),
-    exportById: () => db.prepare<[number], ExportRow>(`${exports} WHERE export_id = ?`),
-    exports: () => db.prepare<[], ExportRow>(`${exports} ORDER BY export_id`),
     insertBegun: () =>
       db.prepare<[NewExport]>(
         `INSERT INTO export (sha256, name, rows, accepted, skipped, rejected, archive_path, max_age_days, reason, at,
