@@ -12,6 +12,7 @@ import type {
   Stamp,
 } from "../ledger/ledger.ts";
 import { areThreadsWorthIt } from "../thread/worth-it.ts";
+import { Asked } from "./asked.ts";
 import { closeOverdue } from "./close-findings.ts";
 import { type PipelineContext, stamp } from "./context.ts";
 import type { KnownAttempts } from "./known-attempts.ts";
@@ -56,9 +57,11 @@ export async function applyFile(context: PipelineContext, file: ResultFileRecord
     // One for all pages: by it `verify` knows what was applied together, and plays a file again for each that it finds.
     const now = stamp(context);
     const findings = new RowFindings(context, file);
+    const appended = new Asked<ResultFileRecord, void>();
     for await (const page of readPages(context, file, sizes)) {
       counts.rows += page.rows.length + page.malformed.length;
-      await applyPage(context, file, page, { counts, findings, now });
+      await applyPage(context, file, page, { counts, findings, now, appended });
+      while (appended.count > (page.endsStretch ? 0 : MOST_WAITING)) await appended.take();
       if (page.endsStretch) await recordBreaks(context, await findings.take(), counts);
       passStep("reconcile.rows_applied");
     }
@@ -77,11 +80,22 @@ export function isLargeResult({ intakePath }: PipelineContext, { sizeBytes }: Re
   return areThreadsWorthIt(intakePath ?? "auto", sizeBytes);
 }
 
+/** So many calls may wait for the ledger, while the next page is decided. */
+const MOST_WAITING = 4;
+
+interface Applying {
+  readonly counts: Counts;
+  readonly findings: RowFindings;
+  readonly now: Stamp;
+  /** Whatever is asked later is answered after them. */
+  readonly appended: Asked<ResultFileRecord, void>;
+}
+
 async function applyPage(
   context: PipelineContext,
   file: ResultFileRecord,
   { rows, malformed, known }: ResultPage,
-  { counts, findings, now }: { readonly counts: Counts; readonly findings: RowFindings; readonly now: Stamp },
+  { counts, findings, now, appended }: Applying,
 ): Promise<void> {
   const outcomes: NewOutcome[] = [];
   for (const row of rows) {
@@ -100,7 +114,9 @@ async function applyPage(
       known.learn(attempt, outcome, row.sessionKey);
     }
   }
-  appendOutcomes(context, outcomes);
+  // Those of one attempt keep their order.
+  outcomes.sort((a, b) => a.attemptId - b.attemptId);
+  for (const some of pagesOf(outcomes)) appended.put(file, context.ledger.appendOutcomes(some));
   await closeOverdue(context, new Set(outcomes.map((outcome) => outcome.attemptId)), `a verdict came in ${file.name}`);
   await findings.endPage(malformed);
 }
@@ -113,13 +129,6 @@ function newOutcome(
   { at, recordedAt }: Stamp,
 ): NewOutcome {
   return { ...outcome, attemptId, at, recordedAt, source, resultFileId, line, responseCode, message, sessionKey };
-}
-
-/** Nobody waits for them: whatever is asked later is answered after them, and what fails inside a transaction fails it. */
-function appendOutcomes({ ledger }: PipelineContext, outcomes: NewOutcome[]): void {
-  // Those of one attempt keep their order.
-  outcomes.sort((a, b) => a.attemptId - b.attemptId);
-  for (const page of pagesOf(outcomes)) ledger.appendOutcomes(page).catch(() => {});
 }
 
 async function recordBreaks({ ledger }: PipelineContext, found: readonly NewBreak[], counts: Counts): Promise<void> {

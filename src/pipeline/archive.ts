@@ -202,7 +202,8 @@ export async function hashFile(path: string): Promise<HashedFile> {
       sizeBytes += bytesRead;
     }
   } finally {
-    await file.close();
+    // It was only read: what closing says changes nothing.
+    await file.close().catch(() => {});
   }
   return { sizeBytes, sha256: hash.digest("hex") };
 }

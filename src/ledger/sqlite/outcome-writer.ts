@@ -48,8 +48,9 @@ export class OutcomeWriter {
     }
   }
 
-  /** Each time all of them: a transaction that is rolled back takes them along. */
+  /** Each time all of them, and their table: a transaction that is rolled back takes both along. */
   #putWords(words: readonly OutcomeWord[]): void {
+    this.#statements.makeWords.run();
     for (const [place, { status, rawStatus, currency, responseCode }] of words.entries()) {
       this.#statements.putWord.run(place, status, rawStatus, currency, responseCode);
     }
@@ -75,14 +76,8 @@ type Insert = Statement<Value[]>;
 
 function prepare(db: Database) {
   const list = (one: string, count: number) => Array.from({ length: count }, () => one).join(", ");
-  const makeWords = () =>
-    db.exec(
-      `CREATE TEMP TABLE IF NOT EXISTS outcome_word (
-         place INTEGER PRIMARY KEY, status TEXT NOT NULL, raw_status TEXT NOT NULL, currency TEXT NOT NULL, response_code TEXT NOT NULL
-       ) STRICT`,
-    );
   const insert = (count: number): Insert =>
-    makeWords().prepare<Value[]>(
+    db.prepare<Value[]>(
       `WITH file (source, result_file_id, at, recorded_at) AS (VALUES (?, ?, ?, ?)),
          said (nth, attempt_id, amount_minor, processed_at, line, message, session_key, place) AS
            (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?)", count)})
@@ -95,8 +90,15 @@ function prepare(db: Database) {
   const lastNth = <Which extends unknown[]>(from: string) =>
     db.prepare<Which, [number, number]>(`SELECT attempt_id, max(nth) FROM ${from} GROUP BY attempt_id`).raw();
   return lazily({
+    makeWords: () =>
+      db.prepare<[]>(
+        `CREATE TEMP TABLE IF NOT EXISTS outcome_word (
+           place INTEGER PRIMARY KEY, status TEXT NOT NULL, raw_status TEXT NOT NULL, currency TEXT NOT NULL,
+           response_code TEXT NOT NULL
+         ) STRICT`,
+      ),
     putWord: () =>
-      makeWords().prepare<[number, string, string, string, string]>(
+      db.prepare<[number, string, string, string, string]>(
         "INSERT OR REPLACE INTO outcome_word VALUES (?, ?, ?, ?, ?)",
       ),
     insertOne: () => insert(1),

@@ -174,6 +174,21 @@ export function projectionPromises(bench: LedgerBench): void {
       const found = await ledger.findSentAttempts({ attemptIds: [], orderIds: [], sessionKeys });
       expect(found).toHaveLength(150);
     });
+
+    test("are appended after others were rolled back", async () => {
+      const { ledger } = bench;
+      await planBatch(ledger, sampleAttempt(0), sampleAttempt(1));
+      const failing = ledger.transaction(async () => {
+        await ledger.appendOutcomes([sampleOutcome(1), sampleOutcome(2, { rawStatus: "OTHER" })]);
+        throw new Error("stop");
+      });
+      await expect(failing).rejects.toThrow("stop");
+      await ledger.appendOutcomes([sampleOutcome(2, { rawStatus: "LATER" })]);
+      const found = (await pagesOf(ledger.attempts())).map(({ outcomes }) =>
+        outcomes.map(({ rawStatus }) => rawStatus),
+      );
+      expect(found).toEqual([[], ["LATER"]]);
+    });
   });
 
   describe("breaks and result files", () => {
