@@ -74,10 +74,8 @@ export function openBooks(session: Session): Books {
 export function routeToThread(books: Books, session: Session): Omit<Books, keyof PackedResultBook> & ResultBook {
   const route =
     (method: string, here: (...parameters: unknown[]) => unknown) =>
-    async (...parameters: unknown[]) => {
-      const { thread } = session;
-      return thread ? thread.call(method, parameters) : here(...parameters);
-    };
+    async (...parameters: unknown[]) =>
+      session.callThread(method, parameters) ?? here(...parameters);
   const entries = Object.entries(books).map(([method, here]) => [
     method,
     NEVER_ROUTED.has(method) ? here : route(method, here),

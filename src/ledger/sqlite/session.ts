@@ -74,9 +74,11 @@ export class Session {
     this.#startThread = startThread;
   }
 
-  /** Where calls are to be made now, if not here. */
-  get thread(): TransactionThread | undefined {
-    return this.#current()?.thread;
+  /** Of a transaction that goes on in a thread. Undefined: the call is to be made here. */
+  callThread(method: string, parameters: readonly unknown[]): Promise<unknown> | undefined {
+    const outer = this.#current();
+    const thread = outer?.thread;
+    return thread && this.#join(outer, () => thread.call(method, parameters));
   }
 
   /**

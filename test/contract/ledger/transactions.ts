@@ -103,6 +103,17 @@ export function transactionPromises(bench: LedgerBench): void {
       expect((await commands()).slice(-2)).toEqual(["run 49", "last"]);
     });
 
+    test("fails as a whole when a call could not even be made, and that was caught", async () => {
+      const work = bench.ledger.transaction(async () => {
+        await start("a");
+        // What crosses to a thread is cloned, and a function cannot be.
+        const broken = (() => {}) as unknown as string;
+        await start(broken).catch(() => {});
+      });
+      await expect(work).rejects.toThrow();
+      expect(await commands()).toEqual([]);
+    });
+
     test("inside another cannot be taken back alone", async () => {
       const outer = bench.ledger.transaction(async () => {
         await start("a");
