@@ -8,6 +8,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { CanonicalRows } from "../domain/canonical-rows.ts";
 import { COLUMNS, type ColumnKind } from "../domain/columns.ts";
+import { doubled } from "../domain/doubled.ts";
 import { formatInstant } from "../domain/instant.ts";
 import { formatMajor, parseAmount } from "../domain/money.ts";
 import { Problem } from "../domain/problem.ts";
@@ -144,12 +145,6 @@ function findRowEnds(bytes: Buffer): Uint32Array {
     quote = bytes.indexOf(QUOTE, at);
   }
   return ends.subarray(0, count);
-}
-
-function doubled(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(2 * numbers.length);
-  larger.set(numbers);
-  return larger;
 }
 
 async function* readChunks(path: string): AsyncGenerator<Buffer> {

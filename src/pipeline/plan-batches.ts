@@ -1,6 +1,7 @@
 /** Accepted rows, page by page as an export is read → planned batches with their claims. */
 import type { AcceptedPage } from "../domain/accepted-page.ts";
 import type { Ledger, RowsToClaim } from "../ledger/ledger.ts";
+import { Asked } from "./asked.ts";
 import { passStep } from "./steps.ts";
 
 /** Rows that the ledger is given at once. */
@@ -29,7 +30,7 @@ export class BatchPlanner {
   /** Whose rows were given to the ledger. */
   readonly #planned: { readonly batchId: Promise<number>; readonly from: number; to: number }[] = [];
   #gathered = new GatheredRows();
-  readonly #waiting: { readonly claimed: Promise<unknown>; readonly rows: GatheredRows }[] = [];
+  readonly #claims = new Asked<GatheredRows, number>();
 
   constructor(ledger: Pick<Ledger, "claimRows" | "endClaims">, options: PlanOptions) {
     this.#ledger = ledger;
@@ -53,7 +54,7 @@ export class BatchPlanner {
   async end(): Promise<void> {
     await this.#claim();
     const ended = this.#ledger.endClaims(this.#options.exportId);
-    await Promise.all([...this.#waiting.map(({ claimed }) => claimed), ended]);
+    await Promise.all([this.#claimAll(), ended]);
   }
 
   /** In their order, each as soon as the ledger has its number. To be called when all rows were given. */
@@ -69,22 +70,23 @@ export class BatchPlanner {
     const position = this.#position - rows.length;
     const beginBatch = position % this.#options.maxRows === 0;
     const claimed = this.#ledger.claimRows(this.#options.exportId, { ...rows.views(), position, beginBatch });
-    // Looked at when it is its turn; until then its failure must not end the process.
-    claimed.catch(() => {});
-    this.#waiting.push({ claimed, rows });
+    this.#claims.put(rows, claimed);
     if (beginBatch) this.#planned.push({ batchId: claimed, from: position, to: position });
     const batch = this.#planned.at(-1);
     if (batch) batch.to = this.#position;
-    this.#gathered = this.#waiting.length > MOST_WAITING ? await this.#claimFirst() : new GatheredRows();
+    this.#gathered = this.#claims.count > MOST_WAITING ? await this.#claimFirst() : new GatheredRows();
     passStep("export.batch_claimed");
   }
 
   /** Its memory is free again. */
   async #claimFirst(): Promise<GatheredRows> {
-    const first = this.#waiting.shift();
-    await first?.claimed;
-    first?.rows.clear();
-    return first?.rows ?? new GatheredRows();
+    const { question: rows } = await this.#claims.take();
+    rows.clear();
+    return rows;
+  }
+
+  async #claimAll(): Promise<void> {
+    while (this.#claims.count > 0) await this.#claims.take();
   }
 }
 

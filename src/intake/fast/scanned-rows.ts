@@ -1,5 +1,5 @@
 /** What a scan found, in columns of numbers: it crosses from a worker without being copied, and makes no garbage. */
-
+import { doubled } from "../../domain/doubled.ts";
 import { PRINT_WORDS } from "../duplicates.ts";
 import type { Frame } from "../record-framer.ts";
 
@@ -108,20 +108,14 @@ export class ScannedRows {
   /** Room for one more row. */
   reserve(): void {
     if (this.plain < this.row.length) return;
-    this.canonicalEnds = grown(this.canonicalEnds);
-    this.row = grown(this.row);
-    this.line = grown(this.line);
-    this.start = grown(this.start);
-    this.end = grown(this.end);
-    this.prints = grown(this.prints);
-    this.amountMinor = grown(this.amountMinor);
-    this.currency = grown(this.currency);
-    this.flags = grown(this.flags);
+    this.canonicalEnds = doubled(this.canonicalEnds);
+    this.row = doubled(this.row);
+    this.line = doubled(this.line);
+    this.start = doubled(this.start);
+    this.end = doubled(this.end);
+    this.prints = doubled(this.prints);
+    this.amountMinor = doubled(this.amountMinor);
+    this.currency = doubled(this.currency);
+    this.flags = doubled(this.flags);
   }
-}
-
-function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(array: T): T {
-  const larger = new (array.constructor as new (length: number) => T)(array.length * 2);
-  larger.set(array);
-  return larger;
 }

@@ -130,10 +130,9 @@ export class SqliteExportBook implements ExportBook, Held {
     return this.#session.write(() => {
       const begun = this.#mustBeRead(exportId);
       if (rows.beginBatch) begun.batchId = this.#planBatch(exportId, begun);
-      const { batchId } = begun;
-      this.#mustBePlanned(batchId);
-      this.#append({ exportId, batchId }, this.#claims.read(rows), begun.firstAttemptId === 1);
-      return batchId;
+      this.#mustBePlanned(begun.batchId);
+      this.#append(begun, this.#claims.read(rows), begun.firstAttemptId === 1);
+      return begun.batchId;
     });
   }
 

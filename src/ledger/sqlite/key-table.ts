@@ -3,6 +3,7 @@
  * is filled in their order, which is random: a million places cost more than a million rows. So pairs are held back until
  * their transaction ends, and go in sorted.
  */
+import { doubled } from "../../domain/doubled.ts";
 import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
 import { lazily } from "./lazily.ts";
@@ -118,12 +119,6 @@ export function findMissingKeys(db: Database): string[] {
       .all()
       .map((attemptId) => `attempt ${attemptId} cannot be found by its ${column}: ${table} lacks it`),
   );
-}
-
-function doubled(numbers: Float64Array): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(2 * numbers.length);
-  larger.set(numbers);
-  return larger;
 }
 
 function isSameGroup(one: number, other: number): boolean {
