@@ -1,5 +1,5 @@
 /**
- * Moving bytes: many requests of 31 KiB in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
+ * Moving bytes: many requests in flight, in order, on one handle. Not ssh2-sftp-client's `put` and `get`, which
  * report success on a full disk and resolve before the bytes are there; not `fastPut`, whose failures leave holes.
  */
 import type { SFTPWrapper } from "ssh2";
@@ -11,6 +11,8 @@ import type { Action } from "./sftp-errors.ts";
  * only after the answer, which costs a round trip for each request and the order of the writes.
  */
 const REQUEST_BYTES = 31 * 1024;
+/** A server that says that it takes so much gets it: a request costs either side more than the bytes that are in it. */
+const LARGE_REQUEST_BYTES = 8 * REQUEST_BYTES;
 
 /**
  * Sends the blocks one after the other from position 0 and resolves with the byte count once all were sent; `requests` waits
@@ -24,21 +26,32 @@ export async function sendBlocks(
   { requests, action }: { readonly requests: RequestsInOrder; readonly action: Action },
   onAcknowledged?: (bytes: number) => void,
 ): Promise<number> {
+  const requestBytes = largestWrite(sftp) < LARGE_REQUEST_BYTES ? REQUEST_BYTES : LARGE_REQUEST_BYTES;
   let position = 0;
   let acknowledged = 0;
   for await (const block of blocks) {
-    for (let offset = 0; offset < block.length; offset += REQUEST_BYTES) {
-      const length = Math.min(REQUEST_BYTES, block.length - offset);
+    for (let offset = 0; offset < block.length; offset += requestBytes) {
+      const length = Math.min(requestBytes, block.length - offset);
       const at = position;
-      await requests.send(async () => {
+      const write = async () => {
         await connection.ask<unknown>(action, (answer) => sftp.write(handle, block, offset, length, at, answer));
         acknowledged += length;
         onAcknowledged?.(acknowledged);
-      });
+      };
+      await requests.send(write, Math.ceil(length / REQUEST_BYTES));
       position += length;
     }
   }
   return position;
+}
+
+/**
+ * In bytes, as the server says (limits@openssh.com); 0 if it does not. ssh2 asks, and has no public way to tell: if these private fields go,
+ * requests stay small.
+ */
+function largestWrite(sftp: SFTPWrapper): number {
+  const { _extensions, _maxWriteLen } = sftp as { _extensions?: Record<string, string>; _maxWriteLen?: number };
+  return _extensions?.["limits@openssh.com"] === "1" ? (_maxWriteLen ?? 0) : 0;
 }
 
 /**
@@ -77,29 +90,41 @@ export async function readChunks(
   }
 }
 
-/** So many requests at once for all the files that are written on one connection; who comes first is served first. */
+/**
+ * So many requests at once for all the files that are written on one connection; who comes first is served first. A large request counts
+ * as the small ones whose place it takes.
+ */
 export class RequestWindow {
+  readonly #size: number;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly weight: number; readonly enter: () => void }[] = [];
 
   constructor(size: number) {
+    this.#size = size;
     this.#free = size;
   }
 
-  async enter(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
+  /** One that is larger than the window goes alone. */
+  async enter(weight: number): Promise<void> {
+    if (this.#waiting.length === 0 && this.#take(weight)) return;
+    await new Promise<void>((enter) => {
+      this.#waiting.push({ weight, enter });
     });
   }
 
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free += 1;
+  leave(weight: number): void {
+    this.#free += Math.min(weight, this.#size);
+    for (let next = this.#waiting[0]; next && this.#take(next.weight); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      next.enter();
+    }
+  }
+
+  #take(weight: number): boolean {
+    const room = Math.min(weight, this.#size);
+    if (this.#free < room) return false;
+    this.#free -= room;
+    return true;
   }
 }
 
@@ -114,20 +139,20 @@ export class RequestsInOrder {
     this.#window = window;
   }
 
-  /** Resolves once it was sent; rejects with what failed before. */
-  async send(request: () => Promise<unknown>): Promise<void> {
-    await this.#window.enter();
+  /** Resolves once it was sent; rejects with what failed before. `weight`: see RequestWindow. */
+  async send(request: () => Promise<unknown>, weight = 1): Promise<void> {
+    await this.#window.enter(weight);
     if (this.#failure) {
-      this.#window.leave();
+      this.#window.leave(weight);
       throw this.#failure.error;
     }
-    this.#follow(request());
+    this.#follow(request(), weight);
   }
 
   /** CLOSE is owed to the server even after a failure. */
   async sendLast(request: () => Promise<unknown>): Promise<void> {
-    await this.#window.enter();
-    this.#follow(request());
+    await this.#window.enter(1);
+    this.#follow(request(), 1);
   }
 
   fail(error: unknown): void {
@@ -144,11 +169,11 @@ export class RequestsInOrder {
     if (this.#failure) throw this.#failure.error;
   }
 
-  #follow(answer: Promise<unknown>): void {
+  #follow(answer: Promise<unknown>, weight: number): void {
     this.#unanswered += 1;
     const answered = () => {
       this.#unanswered -= 1;
-      this.#window.leave();
+      this.#window.leave(weight);
       this.#wake?.();
     };
     answer.then(answered, (error: unknown) => {

@@ -6,6 +6,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import type { AnyAuthMethod, Client, SFTPWrapper } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
 import { type DurationMs, SECOND_MS } from "../domain/instant.ts";
+import { prepareCipherKeys } from "./cipher-keys.ts";
 import { type HostKey, type HostKeyAlgorithm, readHostKey } from "./host-key.ts";
 import { SftpConnection } from "./sftp-connection.ts";
 
@@ -99,6 +100,7 @@ class Attempt {
     this.#client.on("ready", () => {
       this.#isLoggedIn = true;
     });
+    this.#client.on("handshake", () => prepareCipherKeys(this.#ssh2));
     this.#client.on("end", () => {
       this.#isOver = true;
     });
@@ -155,11 +157,15 @@ class Attempt {
     });
   }
 
+  /** What ssh2-sftp-client wraps, and its types leave out. */
+  get #ssh2(): Client {
+    return (this.#client as unknown as { readonly client: Client }).client;
+  }
+
+  /** ssh2-sftp-client knows one channel only. */
   #openChannel(onOpen: (sftp: SFTPWrapper) => void): Promise<SFTPWrapper> {
-    // Its types leave out the ssh2 client that ssh2-sftp-client wraps; it knows one channel only.
-    const { client } = this.#client as unknown as { readonly client: Client };
     return new Promise((resolve, reject) => {
-      client.sftp((error, sftp) => {
+      this.#ssh2.sftp((error, sftp) => {
         if (error) return reject(error);
         // At once: its end may come in the same breath.
         onOpen(sftp);

@@ -12,7 +12,7 @@ export interface SftpSettings {
   /** A connection on which requests wait and nothing is answered for so long is given up. Default 60 s. */
   readonly idleTimeoutMs?: DurationMs;
   /**
-   * Requests of 31 KiB in flight. 1 for servers that take sequential writes only. Default 64; with fewer, everything goes over
+   * Requests of 31 KiB in flight; a larger one counts as several. 1 for servers that take sequential writes only. Default 64; with fewer, everything goes over
    * one channel, else files at once go over up to four, with so many requests on each.
    */
   readonly concurrency?: number;

@@ -21,6 +21,8 @@ export type ServerAct =
   | "realpath";
 
 export interface EmbeddedManners {
+  /** What it calls itself. */
+  readonly ident?: string;
   readonly password?: string;
   /** The password is taken only as the answer to a question. */
   readonly asksQuestions?: boolean;
@@ -76,31 +78,34 @@ export async function startEmbeddedServer(hostKey: string, manners: EmbeddedMann
   const connectionsMs: number[] = [];
   const opensBySession: number[] = [];
   let refusedSessions = 0;
-  const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection: Connection) => {
-    connection.on("error", () => {});
-    connection.on("authentication", (context) => authenticate(context, manners, logins));
-    let sessions = 0;
-    connection.on("session", (accept, reject) => {
-      sessions += 1;
-      if (sessions > (manners.mostSessions ?? Number.POSITIVE_INFINITY)) {
-        refusedSessions += 1;
-        if (manners.hangsUpAtOneMore) connection.end();
-        else reject();
-        return;
-      }
-      accept().on("sftp", (acceptSftp) => {
-        const sftp = acceptSftp();
-        const session = opensBySession.push(0) - 1;
-        const nth = sessions;
-        const ready = new Promise<void>((resolve) => sftp.once("ready", resolve));
-        manners.onSession?.(nth, () => sftp.end(), ready);
-        const onOpen = () => {
-          opensBySession[session] = (opensBySession[session] ?? 0) + 1;
-        };
-        new Session(sftp, files, manners, { nth, onOpen });
+  const server = new ssh2.Server(
+    { hostKeys: [hostKey], ...(manners.ident ? { ident: manners.ident } : {}) },
+    (connection: Connection) => {
+      connection.on("error", () => {});
+      connection.on("authentication", (context) => authenticate(context, manners, logins));
+      let sessions = 0;
+      connection.on("session", (accept, reject) => {
+        sessions += 1;
+        if (sessions > (manners.mostSessions ?? Number.POSITIVE_INFINITY)) {
+          refusedSessions += 1;
+          if (manners.hangsUpAtOneMore) connection.end();
+          else reject();
+          return;
+        }
+        accept().on("sftp", (acceptSftp) => {
+          const sftp = acceptSftp();
+          const session = opensBySession.push(0) - 1;
+          const nth = sessions;
+          const ready = new Promise<void>((resolve) => sftp.once("ready", resolve));
+          manners.onSession?.(nth, () => sftp.end(), ready);
+          const onOpen = () => {
+            opensBySession[session] = (opensBySession[session] ?? 0) + 1;
+          };
+          new Session(sftp, files, manners, { nth, onOpen });
+        });
       });
-    });
-  });
+    },
+  );
   const sockets = new Set<Socket>();
   const listener = createServer({ noDelay: true }, (socket) => {
     const begun = performance.now();
