@@ -8,17 +8,15 @@ import type { Database } from "./connection.ts";
 import { keyHash } from "./key-hash.ts";
 import { lazily } from "./lazily.ts";
 import type { Held, Session } from "./session.ts";
+import { sortPairs } from "./sort-pairs.ts";
 
 export type KeyTableName = "transaction_key" | "subscription_key" | "learned_key";
 
 /**
- * Sixty-four megabytes of numbers, where there are so many; an ordinal below it takes so many bits. Each time they go in, they pass through the
- * whole table: with a quarter of them, an export of five million rows took a fifth longer.
+ * Sixty-four megabytes of numbers, where there are so many. Each time they go in, they pass through the whole table: with a quarter of them,
+ * an export of five million rows took a fifth longer.
  */
-const ORDINAL_BITS = 22;
-const MOST_HELD = 2 ** ORDINAL_BITS;
-/** Of the 52 bits of a number the lowest are left out of the sort: a double holds 53 in all. */
-const UNSORTED = 2 ** (52 + ORDINAL_BITS - 53);
+const MOST_HELD = 2 ** 22;
 const PAIRS_AT_ONCE = 100;
 const FIRST_HELD = 1024;
 
@@ -64,26 +62,20 @@ export class KeyTable implements Held {
 
   flush(): void {
     if (this.#held === 0) return;
-    const hashes = this.#hashes;
-    const attemptIds = this.#attemptIds;
-    const order = new Float64Array(this.#held);
-    for (let ordinal = 0; ordinal < order.length; ordinal++) {
-      order[ordinal] = Math.floor((hashes[ordinal] as number) / UNSORTED) * MOST_HELD + ordinal;
-    }
-    order.sort();
+    const { hashes, attemptIds } = sortPairs({
+      hashes: this.#hashes.subarray(0, this.#held),
+      attemptIds: this.#attemptIds.subarray(0, this.#held),
+    });
     this.drop();
     let pairs: number[] = [];
     let groupFrom = 0;
-    for (let at = 0; at < order.length; at++) {
-      const ordinal = (order[at] as number) % MOST_HELD;
-      const hash = hashes[ordinal] as number;
-      const attemptId = attemptIds[ordinal] as number;
-      // Those that the sort did not tell apart.
-      if (!isSameGroup(order[groupFrom] as number, order[at] as number)) groupFrom = at;
+    for (let at = 0; at < hashes.length; at++) {
+      const hash = hashes[at] as number;
+      const attemptId = attemptIds[at] as number;
+      if (hash !== hashes[groupFrom]) groupFrom = at;
       // Where nobody asks, a key that many share must not cost its square.
       for (let other = groupFrom; this.#onTwins && other < at; other++) {
-        const earlier = (order[other] as number) % MOST_HELD;
-        if (hashes[earlier] === hash) this.#onTwins(attemptIds[earlier] as number, attemptId);
+        this.#onTwins(attemptIds[other] as number, attemptId);
       }
       pairs.push(hash, attemptId);
       if (pairs.length < 2 * PAIRS_AT_ONCE) continue;
@@ -119,10 +111,6 @@ export function findMissingKeys(db: Database): string[] {
       .all()
       .map((attemptId) => `attempt ${attemptId} cannot be found by its ${column}: ${table} lacks it`),
   );
-}
-
-function isSameGroup(one: number, other: number): boolean {
-  return Math.floor(one / MOST_HELD) === Math.floor(other / MOST_HELD);
 }
 
 function prepare({ db }: Session, table: KeyTableName) {
