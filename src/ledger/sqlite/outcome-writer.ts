@@ -6,20 +6,24 @@ import type { Statement } from "better-sqlite3";
 import type { Database } from "./connection.ts";
 import type { KeyTable } from "./key-table.ts";
 import { lazily } from "./lazily.ts";
-import { type OutcomeWord, type PackedOutcomes, VALUES_OF_ONE, type Value } from "./packed-results.ts";
+import { isSameWord, type OutcomeWord, type PackedOutcomes, VALUES_OF_ONE, type Value } from "./packed-results.ts";
+import type { Held, Session } from "./session.ts";
 
 const MANY = 50;
 const SOME = 7;
 /** Among the values of an outcome. */
 const SESSION_KEY = 5;
 
-export class OutcomeWriter {
+export class OutcomeWriter implements Held {
+  readonly #session: Session;
   readonly #statements: ReturnType<typeof prepare>;
-
   readonly #learned: KeyTable;
+  /** Words that the transaction that is open has put, by their places. Of one that was rolled back neither they nor their table are left. */
+  #put: OutcomeWord[] = [];
 
-  constructor(db: Database, learned: KeyTable) {
-    this.#statements = prepare(db);
+  constructor(session: Session, learned: KeyTable) {
+    this.#session = session;
+    this.#statements = prepare(session.db);
     this.#learned = learned;
   }
 
@@ -48,12 +52,24 @@ export class OutcomeWriter {
     }
   }
 
-  /** Each time all of them, and their table: a transaction that is rolled back takes both along. */
   #putWords(words: readonly OutcomeWord[]): void {
-    this.#statements.makeWords.run();
-    for (const [place, { status, rawStatus, currency, responseCode }] of words.entries()) {
+    if (this.#put.length === 0) this.#statements.makeWords.run();
+    this.#session.hold(this);
+    for (const [place, word] of words.entries()) {
+      const put = this.#put[place];
+      if (put && isSameWord(put, word)) continue;
+      const { status, rawStatus, currency, responseCode } = word;
       this.#statements.putWord.run(place, status, rawStatus, currency, responseCode);
+      this.#put[place] = word;
     }
+  }
+
+  flush(): void {
+    this.drop();
+  }
+
+  drop(): void {
+    this.#put = [];
   }
 
   #insertOf(rows: number): [statement: Insert, count: number] {

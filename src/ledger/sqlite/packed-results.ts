@@ -53,13 +53,14 @@ export type Value = string | number | null;
 export const VALUES_OF_ONE = 7;
 
 export function unpackResults(book: PackedResultBook): Pick<ResultBook, Unpacked> {
+  const packer = new OutcomePacker();
   return {
     findAttemptIds: async (asked) => {
       const [orders, attemptIds] = await book.findPackedIds(JSON.stringify(asked));
       return { orders: JSON.parse(orders), attemptIds: JSON.parse(attemptIds) };
     },
     findSentAttempts: async (keys) => unpackAttempts(await book.findPackedAttempts(packKeys(keys))),
-    appendOutcomes: (outcomes) => book.appendPacked(packOutcomes(outcomes)),
+    appendOutcomes: (outcomes) => book.appendPacked(packer.pack(outcomes)),
   };
 }
 
@@ -143,35 +144,48 @@ function addOutcomes(attempts: ReadonlyMap<number, Found>, columns: readonly str
   }
 }
 
-function packOutcomes(outcomes: readonly NewOutcome[]): PackedOutcomes[] {
-  const packed: PackedOutcomes[] = [];
-  let words: OutcomeWord[] = [];
-  let values: Value[] = [];
-  let before: NewOutcome | undefined;
-  for (const outcome of outcomes) {
-    if (!before || !isOfOneFile(before, outcome)) {
-      const { source, resultFileId, at, recordedAt } = outcome;
-      words = [];
-      values = [];
-      packed.push({ shared: [source, resultFileId ?? null, at, recordedAt], words, values });
+/** A dozen words make a result file; where each row has its own, those of a page. */
+const MOST_WORDS = 100;
+
+class OutcomePacker {
+  /** From call to call, so that a word keeps its place. */
+  #words: OutcomeWord[] = [];
+
+  pack(outcomes: readonly NewOutcome[]): PackedOutcomes[] {
+    const packed: PackedOutcomes[] = [];
+    let values: Value[] = [];
+    let before: NewOutcome | undefined;
+    if (this.#words.length > MOST_WORDS) this.#words = [];
+    for (const outcome of outcomes) {
+      if (!before || !isOfOneFile(before, outcome)) {
+        const { source, resultFileId, at, recordedAt } = outcome;
+        values = [];
+        packed.push({ shared: [source, resultFileId ?? null, at, recordedAt], words: this.#words, values });
+      }
+      before = outcome;
+      const { attemptId, amountMinor, processedAt = null, line, message, sessionKey } = outcome;
+      values.push(attemptId, amountMinor, processedAt, line, message, sessionKey, this.#placeOf(outcome));
     }
-    before = outcome;
-    const { attemptId, amountMinor, processedAt = null, line, message, sessionKey } = outcome;
-    values.push(attemptId, amountMinor, processedAt, line, message, sessionKey, placeOfWord(words, outcome));
+    return packed;
   }
-  return packed;
+
+  /** Where each row has its own word, looking through them costs what it saves, and no more. */
+  #placeOf(outcome: OutcomeWord): number {
+    for (let place = 0; place < this.#words.length; place++) {
+      if (isSameWord(this.#words[place] as OutcomeWord, outcome)) return place;
+    }
+    const { status, rawStatus, currency, responseCode } = outcome;
+    return this.#words.push({ status, rawStatus, currency, responseCode }) - 1;
+  }
 }
 
-/** There are a dozen on a page; where each row has its own, looking through them costs what it saves, and no more. */
-function placeOfWord(words: OutcomeWord[], outcome: OutcomeWord): number {
-  const { status, rawStatus, currency, responseCode } = outcome;
-  for (let place = 0; place < words.length; place++) {
-    const word = words[place] as OutcomeWord;
-    if (word.rawStatus !== rawStatus || word.currency !== currency || word.responseCode !== responseCode) continue;
-    if (word.status === status) return place;
-  }
-  words.push({ status, rawStatus, currency, responseCode });
-  return words.length - 1;
+export function isSameWord(one: OutcomeWord, other: OutcomeWord): boolean {
+  return (
+    one.rawStatus === other.rawStatus &&
+    one.currency === other.currency &&
+    one.responseCode === other.responseCode &&
+    one.status === other.status
+  );
 }
 
 function isOfOneFile(one: NewOutcome, other: NewOutcome): boolean {

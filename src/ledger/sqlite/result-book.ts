@@ -33,7 +33,7 @@ export class SqliteResultBook implements PackedResultBook {
     this.#attempts = attempts;
     const learned = new KeyTable(session, "learned_key");
     this.#sent = new SentAttemptReader(session.db, learned, (batchId) => attempts.stateOfBatch(batchId));
-    this.#outcomes = new OutcomeWriter(session.db, learned);
+    this.#outcomes = new OutcomeWriter(session, learned);
     this.#statements = prepare(session);
   }
 

@@ -175,6 +175,30 @@ export function projectionPromises(bench: LedgerBench): void {
       expect(found).toHaveLength(150);
     });
 
+    test("keep their own words, however many there are and whatever is rolled back between them", async () => {
+      const { ledger } = bench;
+      await planBatch(ledger, sampleAttempt(0));
+      const expected: string[] = [];
+      for (let step = 0; step < 60; step++) {
+        // Now the same few, now new ones, now more than anybody would remember.
+        const count = step % 7 === 3 ? 90 : 1 + (step % 5);
+        const words = Array.from({ length: count }, (_, n) => `word ${step % 3 === 0 ? step : n}/${(n * step) % 97}`);
+        const [some, rest] = [words.slice(0, count >> 1), words.slice(count >> 1)];
+        const said = (rawStatus: string) => sampleOutcome(1, { rawStatus });
+        const isKept = step % 4 !== 1;
+        const appending = ledger.transaction(async () => {
+          await ledger.appendOutcomes(some.map(said));
+          await ledger.appendOutcomes(rest.map(said));
+          if (!isKept) throw new Error("stop");
+        });
+        if (isKept) await appending;
+        else await expect(appending).rejects.toThrow("stop");
+        if (isKept) expected.push(...words);
+      }
+      const [record] = await pagesOf(ledger.attempts());
+      expect(record?.outcomes.map(({ rawStatus }) => rawStatus)).toEqual(expected);
+    });
+
     test("are appended after others were rolled back", async () => {
       const { ledger } = bench;
       await planBatch(ledger, sampleAttempt(0), sampleAttempt(1));
