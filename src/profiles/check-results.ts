@@ -1,9 +1,13 @@
 /**
  * Is a file that lies in the outbound folder whole? Judged by its structure alone, before anything of it is believed: a
  * file that is still being written must look unfinished, never empty and never short.
+ *
+ * It is judged by its bytes, and only lines with a quote are looked at: reading it comes later, and takes a hundred times as long.
  */
+import { isUtf8 } from "node:buffer";
+import { CellFinder } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
-import { readChunks } from "./read-chunks.ts";
+import { byteOrderMarkOf, readChunks } from "./read-chunks.ts";
 import { locateColumns } from "./result-header.ts";
 import { RecordReader, type ResultRecord } from "./result-records.ts";
 
@@ -17,83 +21,133 @@ export type ResultFileVerdict =
   /** It will not become one by waiting. */
   | { readonly notResults: string };
 
-/** No row of a result file is longer than this many characters; what is, is another kind of file. */
-const MAX_LINE_LENGTH = 1024 * 1024;
+/** No row of a result file is longer; what is, is another kind of file. */
+const MAX_LINE_BYTES = 1024 * 1024;
+
+const NUL = 0;
+const NEWLINE = 10;
+const RETURN = 13;
+const QUOTE = 34;
+/** Nobody asks for it. */
+const SOME_LINE = 1;
 
 /** Reads the file once; memory does not grow with it. Reasons hold no cell of it. */
 export async function checkResultFile(profile: Profile, path: string): Promise<ResultFileVerdict> {
   const check = new StructureCheck(profile);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let isFirst = true;
   for await (const chunk of readChunks(path)) {
     if (isFirst && hasUtf16Mark(chunk)) return { notResults: "it is UTF-16, not UTF-8" };
+    const verdict = check.write(isFirst ? chunk.subarray(byteOrderMarkOf(chunk)) : chunk);
     isFirst = false;
-    let text: string;
-    try {
-      text = decoder.decode(chunk, { stream: true });
-    } catch {
-      return { notResults: "it is not UTF-8" };
-    }
-    const verdict = check.write(text);
     if (verdict) return verdict;
-  }
-  try {
-    decoder.decode();
-  } catch {
-    return { incomplete: "it ends within a character" };
   }
   return check.end();
 }
 
 class StructureCheck {
   readonly #profile: Profile;
+  /** For the header, and for lines whose quotes are not plain. */
   readonly #reader: RecordReader;
+  readonly #cells: CellFinder;
   #columns: number | undefined;
   /** A cut within an order id makes another order's id, and nothing would show it; of an amount it would be a mismatch. */
   #endsInKey = false;
-  #last: ResultRecord | undefined;
+  /** The last line so far, which nothing has ended. */
+  #carry: Buffer = Buffer.alloc(0);
 
   constructor(profile: Profile) {
     this.#profile = profile;
     this.#reader = new RecordReader(profile.results.delimiter);
+    this.#cells = new CellFinder(profile.results.delimiter);
   }
 
-  write(text: string): ResultFileVerdict | undefined {
+  /** `chunk` may be used again afterwards. */
+  write(chunk: Buffer): ResultFileVerdict | undefined {
+    const bytes = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk]);
+    const linesEnd = bytes.lastIndexOf(NEWLINE) + 1;
+    const lines = bytes.subarray(0, linesEnd);
+    // No character crosses the end of a line.
+    if (!isUtf8(lines)) return NOT_UTF8;
     // Servers that reserve the space first show zeros where nothing was written yet.
-    if (text.includes("\0")) return { incomplete: "it holds NUL bytes, as a file does that is still being written" };
-    const verdict = this.#take(this.#reader.write(text));
+    if (chunk.includes(NUL)) return { incomplete: "it holds NUL bytes, as a file does that is still being written" };
+    const verdict = this.#takeLines(lines);
     if (verdict) return verdict;
-    return this.#reader.carriedLength > MAX_LINE_LENGTH ? { notResults: "a line is longer than 1 MiB" } : undefined;
+    this.#carry = Buffer.from(bytes.subarray(linesEnd));
+    if (this.#carry.length <= MAX_LINE_BYTES) return undefined;
+    return endsInCharacter(this.#carry) === undefined ? NOT_UTF8 : { notResults: "a line is longer than 1 MiB" };
   }
 
   end(): ResultFileVerdict {
+    const isCut = endsInCharacter(this.#carry);
+    if (isCut === undefined) return NOT_UTF8;
+    if (isCut) return { incomplete: "it ends within a character" };
     if (this.#reader.isQuoteOpen) return { incomplete: "a quote is still open at its end" };
-    const isTerminated = this.#reader.carriedLength === 0;
+    const isTerminated = this.#carry.length === 0;
     if (this.#columns === undefined) {
       return { incomplete: isTerminated ? "it is empty" : "its header is not finished" };
     }
     if (isTerminated) return "complete";
-    this.#take(this.#reader.end());
-    const last = this.#last;
-    const isWhole = last && "cells" in last && last.cells.length >= this.#columns;
+    const last = [...this.#reader.writeLine(this.#carry.toString("utf8"), SOME_LINE), ...this.#reader.end()].at(-1);
+    // A carriage return alone ends nothing, and cuts nothing off.
+    const isWhole = !last || ("cells" in last && last.cells.length >= this.#columns);
     if (!isWhole) return { incomplete: "its last row is not finished" };
     if (this.#endsInKey) return { incomplete: "no final newline, and its last column is a key" };
     return { incomplete: "no final newline", unterminated: true };
   }
 
-  #take(records: readonly ResultRecord[]): ResultFileVerdict | undefined {
-    for (const record of records) {
-      if (this.#columns === undefined) {
-        if ("damage" in record) return { notResults: `its header cannot be read: ${record.damage}` };
-        const located = locateColumns(this.#profile.results, record.cells);
-        if ("problem" in located) return { notResults: located.problem };
-        this.#columns = record.cells.length;
-        const { order_id, session_key } = located.columns;
-        this.#endsInKey = [order_id, session_key].includes(record.cells.length - 1);
+  /** Whole lines. */
+  #takeLines(bytes: Buffer): ResultFileVerdict | undefined {
+    for (let at = 0; at < bytes.length; ) {
+      let from = at;
+      if (this.#columns !== undefined && !this.#reader.isQuoteOpen) {
+        const quote = bytes.indexOf(QUOTE, at);
+        if (quote === -1) return undefined;
+        // 0, if it stands in the first line.
+        from = Math.max(at, bytes.lastIndexOf(NEWLINE, quote) + 1);
       }
-      this.#last = record;
+      const end = bytes.indexOf(NEWLINE, from);
+      at = end + 1;
+      if (!this.#isPlain(bytes, from, end)) {
+        const verdict = this.#take(this.#reader.writeLine(bytes.toString("utf8", from, end), SOME_LINE));
+        if (verdict) return verdict;
+      }
     }
     return undefined;
+  }
+
+  #isPlain(bytes: Buffer, from: number, end: number): boolean {
+    if (this.#columns === undefined || this.#reader.isQuoteOpen) return false;
+    return this.#cells.find(bytes, from, end > from && bytes[end - 1] === RETURN ? end - 1 : end);
+  }
+
+  /** Of the records only the header says something. */
+  #take([header]: readonly ResultRecord[]): ResultFileVerdict | undefined {
+    if (!header || this.#columns !== undefined) return undefined;
+    if ("damage" in header) return { notResults: `its header cannot be read: ${header.damage}` };
+    const located = locateColumns(this.#profile.results, header.cells);
+    if ("problem" in located) return { notResults: located.problem };
+    this.#columns = header.cells.length;
+    const { order_id, session_key } = located.columns;
+    this.#endsInKey = [order_id, session_key].includes(header.cells.length - 1);
+    return undefined;
+  }
+}
+
+const NOT_UTF8 = { notResults: "it is not UTF-8" };
+
+/** Undefined: it is no UTF-8 at all. */
+function endsInCharacter(bytes: Buffer): boolean | undefined {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    decoder.decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
+  try {
+    decoder.decode();
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { ByteWords, CellFinder } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
-import { readChunks } from "./read-chunks.ts";
+import { byteOrderMarkOf, readChunks } from "./read-chunks.ts";
 import { MAX_RECORD_LINES, RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
 import { type ResultLine, RowDecoder } from "./row-decoder.ts";
 
@@ -25,7 +25,6 @@ export interface ByteKeys {
 const NEWLINE = 10;
 const RETURN = 13;
 const QUOTE = 34;
-const BYTE_ORDER_MARK = Buffer.from("\ufeff");
 /** A longer one is malformed (result-values.ts) and nobody's. */
 const LONGEST_ORDER_ID = 128;
 const MOST_BYTES_OF_CHARACTER = 4;
@@ -195,7 +194,7 @@ export class HeldResults {
   }
 
   #takeLine(end: number): void {
-    const from = this.#line === 1 ? this.#behindMark() : this.#lineFrom;
+    const from = this.#line === 1 ? byteOrderMarkOf(this.#bytes.subarray(0, this.#filled)) : this.#lineFrom;
     const to = end > from && this.#bytes[end - 1] === RETURN ? end - 1 : end;
     if (this.#rows && !this.#reader.isQuoteOpen && (!this.#hasQuote || this.#isSplit(from, to))) {
       if (to > from) this.#hold(from, to);
@@ -205,11 +204,6 @@ export class HeldResults {
     this.#lineFrom = end + 1;
     this.#hasQuote = false;
     this.#line += 1;
-  }
-
-  #behindMark(): number {
-    const begin = this.#bytes.subarray(0, Math.min(this.#filled, BYTE_ORDER_MARK.length));
-    return begin.equals(BYTE_ORDER_MARK) ? begin.length : 0;
   }
 
   /** All its quotes stand right: it can be split here whenever somebody asks. */

@@ -5,6 +5,14 @@ import { Problem } from "../domain/problem.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
+const BYTE_ORDER_MARK = Buffer.from("\ufeff");
+
+/** How long it is, if a file begins with one: it belongs to no cell. */
+export function byteOrderMarkOf(beginning: Buffer): number {
+  const { length } = BYTE_ORDER_MARK;
+  return beginning.subarray(0, length).equals(BYTE_ORDER_MARK) ? length : 0;
+}
+
 /** Each is good until the next one is asked for: they share their memory, which the collector would otherwise have to find again. */
 export async function* readChunks(path: string): AsyncGenerator<Buffer> {
   const file = await orProblem(path, open(path));

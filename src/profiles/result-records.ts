@@ -1,5 +1,5 @@
 /**
- * Text of a result file → its records, each with the physical line it starts on. csv-parse says what a quoted record is;
+ * Lines of a result file → its records, each with the physical line it starts on. csv-parse says what a quoted record is;
  * around it stands what money needs and csv-parse does not do: a damaged line costs that line only. (Its own recovery
  * skips good rows after a bad closing quote, and a verdict that is skipped here would look like silence.)
  *
@@ -36,10 +36,6 @@ const MAX_RECORD_LENGTH = 1024 * 1024;
 
 export class RecordReader {
   readonly #delimiter: string;
-  /** The last line so far, without its end. */
-  #carry = "";
-  /** Number of the line that `carry` begins. */
-  #line = 1;
   /** Lines of a record whose quote is still open, the first of them `openLine`. */
   #open: string[] = [];
   #openLine = 0;
@@ -49,40 +45,21 @@ export class RecordReader {
     this.#delimiter = delimiter;
   }
 
-  /** Characters of the last, unfinished line. */
-  get carriedLength(): number {
-    return this.#carry.length;
-  }
-
   /** A quoted cell has begun and not ended. */
   get isQuoteOpen(): boolean {
     return this.#open.length > 0;
   }
 
-  /** The records that this text completes. */
-  write(text: string): ResultRecord[] {
-    const lines = (this.#carry + text).split("\n");
-    this.#carry = lines.pop() ?? "";
-    const records: ResultRecord[] = [];
-    for (const line of lines) {
-      this.#push(line, this.#line, records);
-      this.#line += 1;
-    }
-    return records;
-  }
-
-  /** For who splits lines himself and lets it see those that are not plain: the records that this line completes. */
+  /** The records that this line completes. Lines that are plain need not be shown to it, as long as no quote is open. */
   writeLine(line: string, number: number): ResultRecord[] {
     const records: ResultRecord[] = [];
     this.#push(line, number, records);
     return records;
   }
 
-  /** The rest: a last line without a newline, and lines behind a quote that nothing closed. */
+  /** The rest: lines behind a quote that nothing closed. */
   end(): ResultRecord[] {
     const records: ResultRecord[] = [];
-    if (this.#carry !== "") this.#push(this.#carry, this.#line, records);
-    this.#carry = "";
     while (this.#open.length > 0) this.#giveUpFirst("a quote is opened and never closed", records);
     return records;
   }

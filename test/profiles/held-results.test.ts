@@ -28,7 +28,8 @@ const SHORT: Profile = { ...flex, results: { ...flex.results, columns: COLUMNS }
 /** The records of the whole text at once, each decoded as it stands. */
 function readWhole(text: string): ResultLine[] {
   const reader = new RecordReader(",");
-  const [header, ...records] = [...reader.write(text), ...reader.end()];
+  const lines = text.split("\n");
+  const [header, ...records] = [...lines.flatMap((line, at) => reader.writeLine(line, at + 1)), ...reader.end()];
   if (!header) return [];
   const decoder = new RowDecoder(SHORT, header);
   return records.map((record) => decoder.decode(record));

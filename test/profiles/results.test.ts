@@ -193,6 +193,44 @@ describe("other profiles", () => {
     }
   });
 
+  test("a file is judged by all of its bytes, wherever the pieces end in which it is read", async () => {
+    const piece = 256 * 1024;
+    const row = (message: string) => `O-1,sk,APPROVED,5,USD,,00,${message}\n`;
+    const tricky = `${row("été 🎉")}${row('"said ""no"",\ntwice"')}`;
+    const filler = row("x".repeat(992 - row("").length));
+    for (let shift = 0; shift <= Buffer.byteLength(tricky); shift++) {
+      const before = `${HEADER}\n`;
+      const room = piece - shift - before.length;
+      const pad = room - 992 * (Math.floor(room / 992) - 1);
+      const begin = `${before}${filler.repeat(Math.floor(room / 992) - 1)}${row("y".repeat(pad - row("").length))}`;
+      expect(begin.length + shift).toBe(piece);
+      const judge = async (end: string) => checkResultFile(flex, await save(`${begin}${tricky}${end}`));
+      expect(await judge(row("ok")), `${shift}`).toBe("complete");
+      expect(await judge("O-2,sk,APPR")).toEqual({ incomplete: "its last row is not finished" });
+      expect(await judge('O-2,sk,APPROVED,5,USD,,00,"o\n')).toEqual({ incomplete: "a quote is still open at its end" });
+    }
+  });
+
+  test("a byte order mark belongs to no cell, quoted or not", async () => {
+    const quoted = HEADER.replace(/[^,]+/g, '"$&"');
+    expect(await checkResultFile(flex, await save(`\ufeff${quoted}\n`))).toBe("complete");
+    expect(await checkResultFile(flex, await save(`\ufeff${HEADER}\n`))).toBe("complete");
+  });
+
+  test("a file of other bytes than text is told from one that is cut off", async () => {
+    const text = Buffer.from(`${HEADER}\nO-1,sk,APPROVED,5,USD,,00,ok 🎉`);
+    expect(await checkResultFile(flex, await save(text.subarray(0, -1)))).toEqual({
+      incomplete: "it ends within a character",
+    });
+    for (const end of ["", "\n", "\nO-2"]) {
+      const wrong = Buffer.concat([text.subarray(0, -1), Buffer.from(`x${end}`)]);
+      expect(await checkResultFile(flex, await save(wrong))).toEqual({ notResults: "it is not UTF-8" });
+    }
+    expect(await checkResultFile(flex, await save(Buffer.concat([text, Buffer.from("\n\0\0")])))).toHaveProperty(
+      "incomplete",
+    );
+  });
+
   test("a stray quote costs its line only, however many rows stand behind it", async () => {
     const good = Array.from({ length: 5000 }, (_, index) => `O-${index},sk,APPROVED,5,USD,,00,ok`);
     const path = await save(`${HEADER}\nO-bad,sk,APPROVED,5,USD,,00,"never closed\n${good.join("\n")}\n`);
