@@ -95,6 +95,8 @@ async function claimWhileReading(
     });
     passStep("export.screened");
     if (!isClaimed(screening)) return { ...screening, newBreaks: [] };
+    // Meanwhile the ledger has its last claims to write.
+    context.remote.begin();
     const proving = keepProven(context, archivePath, canonical);
     const beginning = proving.then((archived) => {
       areFilesBegun = true;

@@ -6,6 +6,7 @@ import type { IntakePath } from "../../src/domain/intake-path.ts";
 import { isProblem } from "../../src/domain/problem.ts";
 import type { PipelineContext } from "../../src/pipeline/context.ts";
 import { createInboxMover } from "../../src/pipeline/inbox.ts";
+import { RemoteSession } from "../../src/pipeline/session.ts";
 import { submit } from "../../src/pipeline/submit.ts";
 import { takeExport } from "../../src/pipeline/take-export.ts";
 import { EXPORT_HEADER, exportCsv, makeMerchant, type TestMerchant } from "../support/pipeline.ts";
@@ -59,6 +60,35 @@ test.each(PATHS)(
     ]);
   },
 );
+
+test("the connection is made while the last claims are written, and not for an export of which nothing is sent", async () => {
+  const { merchant, context } = await make();
+  const connecting = Promise.withResolvers<void>();
+  let connects = 0;
+  const transport = {
+    connect: () => {
+      connects += 1;
+      connecting.resolve();
+      return merchant.drop.transport.connect();
+    },
+  };
+  const remote = new RemoteSession(transport, new AbortController().signal);
+  const { ledger } = context;
+  const waiting = {
+    ...ledger,
+    endClaims: async (exportId: number) => {
+      await connecting.promise;
+      return ledger.endClaims(exportId);
+    },
+  };
+  const bad = await merchant.writeExport("bad.csv", halfBad(10));
+  await takeExport({ ...context, remote, ledger: waiting }, bad, TAKE);
+  expect(connects).toBe(0);
+  const good = await merchant.writeExport("good.csv", exportCsv(10));
+  await takeExport({ ...context, remote, ledger: waiting }, good, TAKE);
+  expect(connects).toBe(1);
+  await remote.close();
+});
 
 test.each(PATHS)("a file that cannot be read to its end leaves no claim (%s)", async (path) => {
   const { merchant, context } = await make(path);
