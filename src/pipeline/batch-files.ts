@@ -39,14 +39,17 @@ export interface BatchFileOptions {
 
 /** In this thread. */
 export class LocalBatchFiles implements BatchFiles {
-  readonly #options: BatchFileOptions;
+  readonly #archive: Archive;
   readonly #rows: RowWalk;
+  readonly #bytes: BatchBytes;
   /** The last file that was begun; rejects when it failed. */
   #begun: Promise<unknown> = Promise.resolve();
 
-  constructor(options: BatchFileOptions) {
-    this.#options = options;
-    this.#rows = new RowWalk(options.archive);
+  constructor({ archive, profile, mid, intakePath }: BatchFileOptions) {
+    this.#archive = archive;
+    this.#rows = new RowWalk(archive);
+    const Writer = intakePath === "truth" ? TrueBatchWriter : BatchWriter;
+    this.#bytes = new Writer(profile, { mid });
   }
 
   async write(request: BatchFileRequest): Promise<ArchivedContent> {
@@ -64,12 +67,11 @@ export class LocalBatchFiles implements BatchFiles {
 
   /** Resolves when the bytes are written; `kept` when they are durable. */
   async #encode({ batchId, taken, positions }: BatchFileRequest): Promise<{ readonly kept: Promise<ArchivedContent> }> {
-    const { archive, profile, mid, intakePath } = this.#options;
-    const Writer = intakePath === "truth" ? TrueBatchWriter : BatchWriter;
-    const batch: BatchBytes = new Writer(profile, { mid });
+    const batch = this.#bytes;
     const archivePath = archivePathOf(batchId);
-    const writer = await archive.create(archivePath);
+    const writer = await this.#archive.create(archivePath);
     try {
+      batch.begin();
       for (const position of positions) {
         // Most rows are on the page at hand, and a wait for each would cost as much as the row.
         if (!this.#rows.holds(taken, position)) await this.#rows.moveTo(taken, position);
@@ -78,9 +80,8 @@ export class LocalBatchFiles implements BatchFiles {
       }
       await writer.write(batch.take());
       passStep("batch.bytes_written");
-      const kept = writer.finish().then((written) => {
-        return { ...written, rows: positions.length, totals: batch.totals(), archivePath };
-      });
+      const facts = { rows: positions.length, totals: batch.totals(), archivePath };
+      const kept = writer.finish().then((written) => ({ ...written, ...facts }));
       return { kept: kept.catch((error) => discardAndThrow(writer, error)) };
     } catch (error) {
       return discardAndThrow(writer, error);

@@ -8,12 +8,19 @@ import type { BatchBytes } from "../profiles/write-batch.ts";
 
 export class TrueBatchWriter implements BatchBytes {
   readonly isFull = true;
-  readonly #encoder: BatchEncoder;
-  readonly #totals = new MoneyTotals();
-  #text: string;
+  readonly #makeEncoder: () => BatchEncoder;
+  #encoder: BatchEncoder;
+  #totals = new MoneyTotals();
+  #text = "";
 
   constructor(profile: Profile, options: { readonly mid: string }) {
-    this.#encoder = createBatchEncoder(profile, options);
+    this.#makeEncoder = () => createBatchEncoder(profile, options);
+    this.#encoder = this.#makeEncoder();
+  }
+
+  begin(): void {
+    this.#encoder = this.#makeEncoder();
+    this.#totals = new MoneyTotals();
     this.#text = this.#encoder.header();
   }
 

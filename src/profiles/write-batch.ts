@@ -15,15 +15,17 @@ const FIRST_BYTES = 16 * 1024;
 /** More are copied by one call; fewer cost less than the call. */
 const LONG_BYTES = 48;
 
-/** The bytes of one file in the making: its header from the start, then row by row. */
+/** The bytes of files in the making, one after the other: each its header, then row by row. */
 export interface BatchBytes {
+  /** A new file. */
+  begin(): void;
   /** There is enough to be handed on. */
   readonly isFull: boolean;
   /** Throws an Error past the profile's row limit: batches are planned to it. */
   add(rows: CanonicalRows, row: number): void;
   /** What was written since the last call; to be used before the next row is added. */
   take(): Buffer;
-  /** Of all rows so far. */
+  /** Of all rows of the file so far. */
   totals(): MoneyTotal[];
 }
 
@@ -43,9 +45,10 @@ export class BatchWriter implements BatchBytes {
   readonly #profile: Profile;
   readonly #delimiter: number;
   readonly #newline: Buffer;
+  readonly #header: readonly CellWriter[];
   readonly #writers: readonly CellWriter[];
   readonly #cells = new CanonicalCells();
-  readonly #totals = new MoneyTotals();
+  #totals = new MoneyTotals();
   #out = Buffer.allocUnsafe(FIRST_BYTES);
   #length = 0;
   #rows = 0;
@@ -55,15 +58,21 @@ export class BatchWriter implements BatchBytes {
     this.#profile = profile;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#newline = Buffer.from(newline);
-    this.#writers = this.#planRow(columns, mid);
-    if (header)
-      this.#writeRow(
-        columns.map(
+    this.#header = header
+      ? columns.map(
           ({ name }) =>
             () =>
               this.#text(name),
-        ),
-      );
+        )
+      : [];
+    this.#writers = this.#planRow(columns, mid);
+  }
+
+  begin(): void {
+    this.#rows = 0;
+    this.#length = 0;
+    this.#totals = new MoneyTotals();
+    if (this.#header.length > 0) this.#writeRow(this.#header);
   }
 
   get isFull(): boolean {
