@@ -13,6 +13,8 @@ export class RemoteSession {
   #drop: RemoteDrop | undefined;
   /** Whoever needs a connection while one is being made waits for that one. */
   #connecting: Promise<RemoteDrop> | undefined;
+  /** By somebody who needs it now. */
+  #isAwaited = false;
   #giveUpWaiting: () => void = () => {};
   /** Why no connection could be made: every step of the run is told so at once, instead of waiting for it again. */
   #refusal: Problem | undefined;
@@ -29,14 +31,21 @@ export class RemoteSession {
 
   /** It will be needed: whoever gets it soon waits less. What goes wrong is told to who needs it. */
   begin(): void {
-    this.get().catch(() => {});
+    this.#open().catch(() => {});
   }
 
   async get(): Promise<RemoteDrop> {
+    const opened = this.#open();
+    this.#isAwaited = this.#connecting !== undefined;
+    return opened;
+  }
+
+  async #open(): Promise<RemoteDrop> {
     if (this.#refusal) throw this.#refusal;
     if (this.#drop) return this.#drop;
     this.#connecting ??= this.#connectOnce().finally(() => {
       this.#connecting = undefined;
+      this.#isAwaited = false;
     });
     return this.#connecting;
   }
@@ -46,7 +55,8 @@ export class RemoteSession {
       this.#drop = await this.#connect();
       return this.#drop;
     } catch (error) {
-      if (isProblem(error)) this.#refusal = error;
+      // A server that was away before anybody needed it may be back by then.
+      if (isProblem(error) && (this.#isAwaited || error.code !== "remote_unreachable")) this.#refusal = error;
       throw error;
     }
   }

@@ -65,9 +65,11 @@ async function takeExports(
   const unreadable: { file: string; problem: Problem }[] = [];
   for (const file of files) {
     if (context.stop.aborted) break;
+    // Not before the last file: a connection that lies idle while others are read may be gone when it is needed.
+    const onScreened = file === files.at(-1) ? () => context.remote.begin() : undefined;
     try {
       const { takeExport } = await import("./take-export.ts");
-      const taken = await takeExport(context, file, options);
+      const taken = await takeExport(context, file, { ...options, onScreened });
       exports.push(taken);
       if (!options.dryRun) await mover.taken(taken);
     } catch (error) {

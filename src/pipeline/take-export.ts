@@ -25,6 +25,8 @@ export interface TakeOptions {
   readonly reason: string;
   /** The run's: those of a large export are begun before it is taken. */
   readonly batchFiles?: RunBatchFiles | undefined;
+  /** There will be something to send; the ledger only has its last claims to write. */
+  readonly onScreened?: (() => void) | undefined;
 }
 
 export interface TakenExport extends ExportScreening {
@@ -75,7 +77,7 @@ interface Taking extends TakeOptions {
 async function claimWhileReading(
   context: PipelineContext,
   file: string,
-  { archivePath, canonical, rejects, reason, batchFiles }: Taking,
+  { archivePath, canonical, rejects, reason, batchFiles, onScreened = () => {} }: Taking,
 ): Promise<Omit<TakenExport, "rejectsPath">> {
   const { ledger, maxAgeDays } = context;
   const retried: NewBreak[] = [];
@@ -95,8 +97,7 @@ async function claimWhileReading(
     });
     passStep("export.screened");
     if (!isClaimed(screening)) return { ...screening, newBreaks: [] };
-    // Meanwhile the ledger has its last claims to write.
-    context.remote.begin();
+    onScreened();
     const proving = keepProven(context, archivePath, canonical);
     const beginning = proving.then((archived) => {
       areFilesBegun = true;

@@ -131,6 +131,28 @@ describe("a migration", () => {
   });
 });
 
+test.each([0, 5])(
+  "what an attempt or an outcome names must be there when it is committed (a ledger of schema %i)",
+  (schema) => {
+    const ledger = new Sqlite(":memory:");
+    if (schema > 0) migrate(ledger, 1, MIGRATIONS.slice(0, schema));
+    migrate(ledger, 2);
+    ledger.pragma("foreign_keys = ON");
+    const attempt = "INSERT INTO attempt VALUES (1, 'o', 't', 1, 1, 0, 1, 2, 's', 'c', '51', '', 1, 'USD', 1, 2, 1)";
+    const outcome = "INSERT INTO outcome VALUES (1, 1, 'pending', 'P', 1, 'USD', NULL, 'file', 7, 0, '', '', '', 1, 1)";
+    const parents = `INSERT INTO export VALUES (1, 'a', 'n', 1, 1, 0, 0, 'p', 1, '', 1, 1); INSERT INTO batch VALUES (1, 1);
+    INSERT INTO result_file VALUES (7, 'r', 1, 1, 'c', 'a', 'collected', 'file', 1, 1)`;
+    for (const child of [attempt, outcome, `${attempt}; ${outcome}`]) {
+      ledger.exec(`BEGIN; ${child}`);
+      expect(() => ledger.exec("COMMIT")).toThrow("FOREIGN KEY constraint failed");
+      ledger.exec("ROLLBACK");
+    }
+    ledger.exec(`BEGIN; ${outcome}; ${attempt}; ${parents}; COMMIT`);
+    expect(ledger.pragma("integrity_check", { simple: true })).toBe("ok");
+    expect(() => ledger.exec("UPDATE sqlite_schema SET sql = sql")).toThrow("may not be modified");
+  },
+);
+
 test("a ledger that an older program filled still finds its attempts by all their keys", async () => {
   const place = await makeFolder();
   mkdirSync(place, { recursive: true });

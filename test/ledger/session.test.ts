@@ -54,6 +54,27 @@ test("sixteen writes that wait at the same time share one commit, also where one
   expect(commits).toBe(1);
 });
 
+test("what follows in a transaction that SQLite rolled back by itself is not written alone", async () => {
+  // As it does where the disk fails.
+  const failing = session.transaction(async () => {
+    const calls = [
+      add("a"),
+      session.write(() => {
+        db.exec("ROLLBACK");
+        throw new Error("the disk failed");
+      }),
+      // Nobody has awaited, so nobody knows yet.
+      add("b"),
+      session.write(() => db.exec("INSERT INTO fact (what) VALUES ('c')")),
+    ];
+    await Promise.allSettled(calls);
+  });
+  await expect(failing).rejects.toThrow("the disk failed");
+  expect(await facts()).toEqual([]);
+  await add("d");
+  expect(await facts()).toEqual(["d"]);
+});
+
 test("writes one after the other have a commit each", async () => {
   for (const what of ["a", "b", "c"]) await add(what);
   expect(commits).toBe(3);

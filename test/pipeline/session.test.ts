@@ -100,6 +100,18 @@ test("a connection that was begun early is the one that is used, and what refuse
   await expect(refused.session.get()).rejects.toMatchObject({ code: "authentication_refused" });
 });
 
+test("a server that was away when a connection was begun early, for nobody yet, is asked again by who needs it", async () => {
+  let isAway = true;
+  const { session, connections } = makeSession({
+    fault: ({ operation }) =>
+      isAway && operation === "connect" ? { code: "remote_unreachable", when: "before" } : undefined,
+  });
+  session.begin();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  isAway = false;
+  expect(await session.get()).toBe(connections[0]);
+});
+
 test("a session that is closed while its connection is being made waits no longer, and leaves none open", async () => {
   const { session, connections, closed } = makeSession();
   session.begin();

@@ -61,13 +61,13 @@ test.each(PATHS)(
   },
 );
 
-test("the connection is made while the last claims are written, and not for an export of which nothing is sent", async () => {
+test("the connection is made while the last claims of the last file are written, and not for what is not sent", async () => {
   const { merchant, context } = await make();
   const connecting = Promise.withResolvers<void>();
-  let connects = 0;
+  const taken: string[] = [];
   const transport = {
     connect: () => {
-      connects += 1;
+      taken.push("connected");
       connecting.resolve();
       return merchant.drop.transport.connect();
     },
@@ -77,16 +77,21 @@ test("the connection is made while the last claims are written, and not for an e
   const waiting = {
     ...ledger,
     endClaims: async (exportId: number) => {
-      await connecting.promise;
+      taken.push(`export ${exportId}`);
+      if (exportId === 2) await connecting.promise;
       return ledger.endClaims(exportId);
     },
   };
   const bad = await merchant.writeExport("bad.csv", halfBad(10));
-  await takeExport({ ...context, remote, ledger: waiting }, bad, TAKE);
-  expect(connects).toBe(0);
-  const good = await merchant.writeExport("good.csv", exportCsv(10));
-  await takeExport({ ...context, remote, ledger: waiting }, good, TAKE);
-  expect(connects).toBe(1);
+  const [first, last] = [
+    await merchant.writeExport("first.csv", exportCsv(10)),
+    await merchant.writeExport("last.csv", exportCsv(10, { from: 11 })),
+  ];
+  const watched = { ...context, remote, ledger: waiting };
+  await submit(watched, [bad], TAKE, createInboxMover(context));
+  expect(taken).toEqual([]);
+  await submit(watched, [first, last], TAKE, createInboxMover(context));
+  expect(taken).toEqual(["export 1", "connected", "export 2"]);
   await remote.close();
 });
 

@@ -61,7 +61,7 @@ function prepare(db: Database) {
   const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   const insert = (count: number) =>
     db.prepare<Value[]>(
-      `INSERT INTO attempt (order_id, transaction_id, attempt_number, position, row, line, subscription_id, customer_id,
+      `INSERT OR FAIL INTO attempt (order_id, transaction_id, attempt_number, position, row, line, subscription_id, customer_id,
          decline_code, decline_code_source, amount_minor, currency, declined_at, expires_at, export_id, batch_id)
        VALUES ${Array.from({ length: count }, () => row).join(", ")}`,
     );

@@ -116,7 +116,7 @@ export function findMissingKeys(db: Database): string[] {
 function prepare({ db }: Session, table: KeyTableName) {
   const insert = (count: number) =>
     db.prepare<number[]>(
-      `INSERT INTO ${table} (key_hash, attempt_id) VALUES ${Array.from({ length: count }, () => "(?, ?)").join(", ")}
+      `INSERT OR FAIL INTO ${table} (key_hash, attempt_id) VALUES ${Array.from({ length: count }, () => "(?, ?)").join(", ")}
        ON CONFLICT DO NOTHING`,
     );
   return lazily({

@@ -97,7 +97,7 @@ function prepare(db: Database) {
       `WITH file (source, result_file_id, at, recorded_at) AS (VALUES (?, ?, ?, ?)),
          said (nth, attempt_id, amount_minor, processed_at, line, message, session_key, place) AS
            (VALUES ${list("(?, ?, ?, ?, ?, ?, ?, ?)", count)})
-       INSERT INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, line, response_code,
+       INSERT OR FAIL INTO outcome (attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, line, response_code,
          message, session_key, source, result_file_id, at, recorded_at)
        SELECT attempt_id, nth, status, raw_status, amount_minor, currency, processed_at, line, response_code,
          message, session_key, file.*

@@ -60,7 +60,11 @@ export function unpackResults(book: PackedResultBook): Pick<ResultBook, Unpacked
       return { orders: JSON.parse(orders), attemptIds: JSON.parse(attemptIds) };
     },
     findSentAttempts: async (keys) => unpackAttempts(await book.findPackedAttempts(packKeys(keys))),
-    appendOutcomes: (outcomes) => book.appendPacked(packer.pack(outcomes)),
+    appendOutcomes: (outcomes) =>
+      book.appendPacked(packer.pack(outcomes)).catch((error) => {
+        packer.forget();
+        throw error;
+      }),
   };
 }
 
@@ -151,11 +155,16 @@ class OutcomePacker {
   /** From call to call, so that a word keeps its place. */
   #words: OutcomeWord[] = [];
 
+  /** One of them may be what was refused. */
+  forget(): void {
+    this.#words = [];
+  }
+
   pack(outcomes: readonly NewOutcome[]): PackedOutcomes[] {
     const packed: PackedOutcomes[] = [];
     let values: Value[] = [];
     let before: NewOutcome | undefined;
-    if (this.#words.length > MOST_WORDS) this.#words = [];
+    if (this.#words.length > MOST_WORDS) this.forget();
     for (const outcome of outcomes) {
       if (!before || !isOfOneFile(before, outcome)) {
         const { source, resultFileId, at, recordedAt } = outcome;

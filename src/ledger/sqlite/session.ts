@@ -166,6 +166,8 @@ export class Session {
 
   #admit(transaction: OpenTransaction): void {
     if (transaction.failure) throw transaction.failure.error;
+    // SQLite rolls back by itself where the disk failed; whoever has not heard of that yet would write on without a transaction.
+    if (!this.db.inTransaction) throw new Error("the transaction is over: the database has rolled it back");
     if (!transaction.isChecked) this.#guard.check();
     // BEGIN IMMEDIATE keeps the lock row as it was checked until the end.
     transaction.isChecked = true;

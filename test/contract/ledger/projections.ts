@@ -199,6 +199,16 @@ export function projectionPromises(bench: LedgerBench): void {
       expect(record?.outcomes.map(({ rawStatus }) => rawStatus)).toEqual(expected);
     });
 
+    test("are appended after one that was refused for its words", async () => {
+      const { ledger } = bench;
+      await planBatch(ledger, sampleAttempt(0));
+      const wordless = sampleOutcome(1, { responseCode: null as unknown as string });
+      await expect(ledger.appendOutcomes([wordless])).rejects.toThrow();
+      await ledger.appendOutcomes([sampleOutcome(1)]);
+      const [record] = await pagesOf(ledger.attempts());
+      expect(record?.outcomes).toHaveLength(1);
+    });
+
     test("are appended after others were rolled back", async () => {
       const { ledger } = bench;
       await planBatch(ledger, sampleAttempt(0), sampleAttempt(1));

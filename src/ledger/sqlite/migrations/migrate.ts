@@ -9,6 +9,7 @@ import { exportArchived } from "./0002-export-archived.ts";
 import { learnedKeys } from "./0003-learned-keys.ts";
 import { claimedKeys } from "./0004-claimed-keys.ts";
 import { begunExport } from "./0005-begun-export.ts";
+import { deferredReferences } from "./0006-deferred-references.ts";
 
 export interface Migration {
   /** 1, 2, 3, … */
@@ -16,9 +17,18 @@ export interface Migration {
   readonly sql: string;
   /** What its SQL calls. */
   readonly functions?: Readonly<Record<string, (value: unknown) => number>>;
+  /** It changes what SQLite otherwise lets nobody write. */
+  readonly editsDefinitions?: boolean;
 }
 
-export const MIGRATIONS: readonly Migration[] = [facts, exportArchived, learnedKeys, claimedKeys, begunExport];
+export const MIGRATIONS: readonly Migration[] = [
+  facts,
+  exportArchived,
+  learnedKeys,
+  claimedKeys,
+  begunExport,
+  deferredReferences,
+];
 
 /**
  * Each missing step and its row are committed together, so a step is never half applied nor applied twice.
@@ -36,11 +46,20 @@ export function migrate(db: Database, recordedAt: number, migrations: readonly M
     for (const migration of migrations.filter((step) => step.version > version)) {
       for (const [name, work] of Object.entries(migration.functions ?? {}))
         db.function(name, { deterministic: true }, work);
-      db.exec(migration.sql);
+      carryOut(db, migration);
       db.prepare("INSERT INTO migration (version, recorded_at) VALUES (?, ?)").run(migration.version, recordedAt);
     }
   }).immediate();
   return newest;
+}
+
+function carryOut(db: Database, { sql, editsDefinitions = false }: Migration): void {
+  db.unsafeMode(editsDefinitions);
+  try {
+    db.exec(sql);
+  } finally {
+    db.unsafeMode(false);
+  }
 }
 
 /** An older program has filled it, and this one would bring it to its own schema. */
