@@ -103,7 +103,7 @@ describe("what is made", () => {
   });
 
   test("says where it is and which schema it has", async () => {
-    expect((await open()).about).toEqual({ path, schemaVersion: 5, host: "here" });
+    expect((await open()).about).toEqual({ path, schemaVersion: 6, host: "here" });
   });
 });
 
