@@ -80,7 +80,12 @@ describe("reconcile", () => {
   fuzz(
     "says of any result file what it makes of it",
     12,
-    fc.tuple(fileName, hostileCsv(RESULT_HEADER, RESULT), how),
+    // The name stays in the ledger, and every command that follows shows it as it is.
+    fc.tuple(
+      fileName.filter((name) => !holdsCardNumber(name)),
+      hostileCsv(RESULT_HEADER, RESULT),
+      how,
+    ),
     async ([name, bytes, flags]) => {
       await writeFile(join(FOLDER, name), bytes);
       await play("reconcile", ...flags, "--", `./${name}`);
