@@ -7,7 +7,8 @@ import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { Problem } from "../domain/problem.ts";
 
-const CHUNK_BYTES = 256 * 1024;
+/** Of a quarter of it, a read took as long as what was done with it meanwhile: a large export took a tenth longer. */
+export const CHUNK_BYTES = 1024 * 1024;
 
 export interface ExportBytes {
   readonly sha256: string;

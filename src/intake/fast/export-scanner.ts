@@ -28,7 +28,7 @@ export interface ScanJob {
 const MOST_WORKERS = 4;
 
 const WORKER_PIECE_BYTES = 1024 * 1024;
-/** With what the last chunk of it may have too much. */
+/** With the row that the piece before was cut in. */
 const PIECE_MEMORY_BYTES = WORKER_PIECE_BYTES + 256 * 1024;
 
 /** Everything behind the header. True: the file ends without a line end. */

@@ -1,13 +1,11 @@
 /** In this thread: a piece that ends within a row is continued with the next. */
+import { CHUNK_BYTES } from "../export-file.ts";
 import { RecordFramer } from "../record-framer.ts";
 import { BYTE } from "./bytes.ts";
 import type { ScanJob } from "./export-scanner.ts";
 import { RowScanner, type ScanSetup } from "./row-scanner.ts";
 import type { RowsInOrder } from "./rows-in-order.ts";
 import { ScannedRows } from "./scanned-rows.ts";
-
-/** As export-file.ts reads. */
-const PIECE_BYTES = 256 * 1024;
 
 export class SerialScan {
   readonly #scanner: RowScanner;
@@ -21,7 +19,7 @@ export class SerialScan {
     this.#scanner = new RowScanner(setup);
     this.#framer = new RecordFramer(records.dialect);
     this.#order = order;
-    this.#found = new ScannedRows(Math.min(PIECE_BYTES, totalBytes), setup.keepsRows);
+    this.#found = new ScannedRows(Math.min(CHUNK_BYTES, totalBytes), setup.keepsRows);
   }
 
   /** What comes next begins where a row begins. */
