@@ -21,6 +21,8 @@ export class ExportFile {
   readonly #before: Stats;
   readonly #hash = createHash("sha256");
   #sizeBytes = 0;
+  /** One is looked at while the other is filled: memory that is made for each chunk waits for the collector. */
+  #memory: readonly [coming: Buffer, given: Buffer];
 
   /** Problem `export_unreadable` if it is not there, not ours to read, or not a regular file. */
   static async open(path: string): Promise<ExportFile> {
@@ -39,6 +41,8 @@ export class ExportFile {
     this.#path = path;
     this.#handle = handle;
     this.#before = before;
+    const length = Math.min(CHUNK_BYTES, before.size);
+    this.#memory = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
   }
 
   /** As it was when it was opened. */
@@ -46,7 +50,10 @@ export class ExportFile {
     return this.#before.size;
   }
 
-  /** To be read through once. No more than was there at the start: a file that grows would never end. */
+  /**
+   * To be read through once. A chunk is good until the next one is asked for. No more than was there at the start: a file that grows would never
+   * end.
+   */
   async *chunks(): AsyncGenerator<Buffer> {
     let coming = this.#readNext();
     while (coming) {
@@ -98,9 +105,10 @@ export class ExportFile {
 
   async #read(length: number): Promise<Buffer> {
     try {
-      // A new buffer each time: records keep slices of it until they are judged.
-      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(length), 0, length);
-      return buffer.subarray(0, bytesRead);
+      const [coming, given] = this.#memory;
+      this.#memory = [given, coming];
+      const { bytesRead } = await this.#handle.read(coming, 0, length);
+      return coming.subarray(0, bytesRead);
     } catch (error) {
       throw unreadable(this.#path, error);
     }

@@ -11,7 +11,7 @@ export interface OpenedRecords {
   /** Stands behind the header. */
   readonly framer: RecordFramer;
   readonly header: FramedRecord;
-  /** The rest, as UTF-8, read as it is asked for. */
+  /** The rest, as UTF-8, read as it is asked for. A piece is good until the next one is asked for. */
   readonly pieces: AsyncGenerator<Piece>;
 }
 
@@ -21,7 +21,7 @@ export interface Piece {
   readonly isLast: boolean;
 }
 
-/** Undefined: nothing but blank lines. Problem `export_unreadable` for what cannot be a CSV file. */
+/** A chunk needs to be good until the next one is asked for. Undefined: nothing but blank lines. Problem `export_unreadable` for what cannot be a CSV file. */
 export async function openRecords(chunks: AsyncIterable<Buffer>, path: string): Promise<OpenedRecords | undefined> {
   const source = toUtf8(chunks, path);
   let start: Buffer = Buffer.alloc(0);
@@ -58,7 +58,7 @@ async function* piecesFrom(rest: Buffer, isLast: boolean, source: AsyncGenerator
   }
 }
 
-/** The records behind the header, a page at a time. */
+/** The records behind the header, a page at a time, which is good until the next one is asked for. */
 export async function* readRecords({ pieces, framer }: OpenedRecords): AsyncGenerator<FramedRecord[]> {
   for await (const { bytes, isLast } of pieces) yield [...framer.push(bytes, isLast)];
 }

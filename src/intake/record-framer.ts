@@ -89,7 +89,8 @@ export class RecordFramer {
       if (record) yield record;
       at = frame.next;
     }
-    this.#carry = bytes.subarray(at);
+    // Of its own: the chunk's memory is used again.
+    this.#carry = Buffer.from(bytes.subarray(at));
   }
 
   /** The record that begins at `at`. Undefined: more bytes are needed. */

@@ -124,7 +124,10 @@ async function recordsOf(bytes: Buffer, sizes: readonly number[]): Promise<unkno
   const chunks = async function* (): AsyncGenerator<Buffer> {
     for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
       const size = sizes[turn % sizes.length] ?? 1;
-      yield bytes.subarray(at, at + size);
+      const chunk = Buffer.from(bytes.subarray(at, at + size));
+      yield chunk;
+      // Its memory is used again, as ExportFile does.
+      chunk.fill("!");
       at += size;
     }
   };

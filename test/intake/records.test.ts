@@ -17,7 +17,10 @@ async function readPieces(bytes: Buffer, sizes: readonly number[]): Promise<Read
     let at = 0;
     for (let piece = 0; at < bytes.length; piece++) {
       const size = Math.max(1, sizes[Math.min(piece, sizes.length - 1)] ?? bytes.length);
-      yield bytes.subarray(at, at + size);
+      const chunk = Buffer.from(bytes.subarray(at, at + size));
+      yield chunk;
+      // Its memory is used again, as ExportFile does.
+      chunk.fill("!");
       at += size;
     }
   }

@@ -74,7 +74,7 @@ async function scanInThreads(
       await serial.push(bytes, false);
     } else {
       await order.add(bytes, found);
-      serial.continueWith(Buffer.from(bytes.subarray(found.consumed)), found.isWithinEndlessRow);
+      serial.continueWith(bytes.subarray(found.consumed), found.isWithinEndlessRow);
       spares.push(bytes.buffer as ArrayBuffer);
     }
     pool.recycle(found);
@@ -97,7 +97,7 @@ async function scanInThreads(
   }
 }
 
-/** Pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is left. */
+/** Of chunks that are used again, pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is left. */
 async function* alignedPieces(pieces: AsyncIterable<Piece>, spares: ArrayBuffer[]): AsyncGenerator<Piece> {
   let gathered: Buffer[] = [];
   let size = 0;
@@ -105,10 +105,10 @@ async function* alignedPieces(pieces: AsyncIterable<Piece>, spares: ArrayBuffer[
     const lineEnd = isLast || size + bytes.length < WORKER_PIECE_BYTES ? 0 : bytes.lastIndexOf(BYTE.lf) + 1;
     if (lineEnd > 0) {
       yield { bytes: join([...gathered, bytes.subarray(0, lineEnd)], size + lineEnd, spares), isLast: false };
-      gathered = [bytes.subarray(lineEnd)];
+      gathered = [Buffer.from(bytes.subarray(lineEnd))];
       size = bytes.length - lineEnd;
     } else {
-      gathered.push(bytes);
+      gathered.push(Buffer.from(bytes));
       size += bytes.length;
     }
     if (isLast) yield { bytes: join(gathered, size, spares), isLast };

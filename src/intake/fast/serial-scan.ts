@@ -29,7 +29,7 @@ export class SerialScan {
 
   /** Somebody else scanned what came before, and this was left over. */
   continueWith(rest: Buffer, isWithinEndlessRow: boolean): void {
-    this.#carry = rest;
+    this.#carry = Buffer.from(rest);
     this.#isWithinEndlessRow = isWithinEndlessRow;
   }
 
@@ -43,7 +43,8 @@ export class SerialScan {
       rest = rest.subarray(this.#found.consumed);
       this.#isWithinEndlessRow ||= this.#found.isWithinEndlessRow;
     } while (this.#isWithinEndlessRow && rest.length > 0);
-    this.#carry = rest;
+    // Of its own: the memory of what is pushed is used again.
+    this.#carry = Buffer.from(rest);
   }
 
   /** What follows the line end of a row that was given up. */
