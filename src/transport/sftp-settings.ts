@@ -9,7 +9,10 @@ export interface SftpSettings {
   readonly hostKeys: TrustedHostKeys;
   /** For one try, from the first packet to a usable SFTP session. All tries together stay under 45 s. Default 20 s. */
   readonly connectTimeoutMs?: DurationMs;
-  /** A connection on which requests wait and nothing is answered for so long is given up. Default 60 s. */
+  /**
+   * A connection on which requests wait and nothing is answered for so long is given up: in it a line must carry one request, of 248 KiB at
+   * most. Default 60 s.
+   */
   readonly idleTimeoutMs?: DurationMs;
   /**
    * Requests of 31 KiB in flight; a larger one counts as several. 1 for servers that take sequential writes only. Default 64; with fewer, everything goes over
