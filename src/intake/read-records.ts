@@ -21,7 +21,10 @@ export interface Piece {
   readonly isLast: boolean;
 }
 
-/** A chunk needs to be good until the next one is asked for. Undefined: nothing but blank lines. Problem `export_unreadable` for what cannot be a CSV file. */
+/**
+ * A chunk needs to be good until the next one is asked for. Undefined: nothing but blank lines. Problem `export_unreadable` for what cannot be a
+ * CSV file.
+ */
 export async function openRecords(chunks: AsyncIterable<Buffer>, path: string): Promise<OpenedRecords | undefined> {
   const source = toUtf8(chunks, path);
   let start: Buffer = Buffer.alloc(0);

@@ -1,6 +1,8 @@
 /** Cells of a line, found in its bytes: most lines need no other reader, and few of their cells are a new string. */
 
-const QUOTE = 34;
+export const NEWLINE = 10;
+const RETURN = 13;
+export const QUOTE = 34;
 /** A line of more cells is no result row; whoever asks reads it the long way. */
 const MOST_CELLS = 256;
 
@@ -40,6 +42,11 @@ export class CellFinder {
     for (; at < end && bytes[at] !== mark; at++) if (bytes[at] === QUOTE) return -1;
     return at;
   }
+}
+
+/** Of the line that begins at `from` and whose newline stands at `newline`, or would. */
+export function endOfLine(bytes: Buffer, from: number, newline: number): number {
+  return newline > from && bytes[newline - 1] === RETURN ? newline - 1 : newline;
 }
 
 const SLOTS = 1_024;

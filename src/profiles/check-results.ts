@@ -5,7 +5,7 @@
  * It is judged by its bytes, and only lines with a quote are looked at: reading it comes later, and takes a hundred times as long.
  */
 import { isUtf8 } from "node:buffer";
-import { CellFinder } from "./byte-cells.ts";
+import { CellFinder, endOfLine, NEWLINE, QUOTE } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
 import { byteOrderMarkOf, readChunks } from "./read-chunks.ts";
 import { locateColumns } from "./result-header.ts";
@@ -25,9 +25,6 @@ export type ResultFileVerdict =
 const MAX_LINE_BYTES = 1024 * 1024;
 
 const NUL = 0;
-const NEWLINE = 10;
-const RETURN = 13;
-const QUOTE = 34;
 /** Nobody asks for it. */
 const SOME_LINE = 1;
 
@@ -117,7 +114,7 @@ class StructureCheck {
 
   #isPlain(bytes: Buffer, from: number, end: number): boolean {
     if (this.#columns === undefined || this.#reader.isQuoteOpen) return false;
-    return this.#cells.find(bytes, from, end > from && bytes[end - 1] === RETURN ? end - 1 : end);
+    return this.#cells.find(bytes, from, endOfLine(bytes, from, end));
   }
 
   /** Of the records only the header says something. */

@@ -2,7 +2,7 @@
  * A stretch of result rows, held as the bytes that they are and decoded when somebody asks: a million rows as objects are half
  * a gigabyte, and their bytes are 85 MB that no collector looks at.
  */
-import { ByteWords, CellFinder } from "./byte-cells.ts";
+import { ByteWords, CellFinder, endOfLine, NEWLINE, QUOTE } from "./byte-cells.ts";
 import type { Profile } from "./profile.ts";
 import { byteOrderMarkOf, readChunks } from "./read-chunks.ts";
 import { MAX_RECORD_LINES, RecordReader, type ResultRecord, splitQuotedLine } from "./result-records.ts";
@@ -22,9 +22,6 @@ export interface ByteKeys {
   readonly to: Uint32Array;
 }
 
-const NEWLINE = 10;
-const RETURN = 13;
-const QUOTE = 34;
 /** A longer one is malformed (result-values.ts) and nobody's. */
 const LONGEST_ORDER_ID = 128;
 const MOST_BYTES_OF_CHARACTER = 4;
@@ -195,7 +192,7 @@ export class HeldResults {
 
   #takeLine(end: number): void {
     const from = this.#line === 1 ? byteOrderMarkOf(this.#bytes.subarray(0, this.#filled)) : this.#lineFrom;
-    const to = end > from && this.#bytes[end - 1] === RETURN ? end - 1 : end;
+    const to = endOfLine(this.#bytes, from, end);
     if (this.#rows && !this.#reader.isQuoteOpen && (!this.#hasQuote || this.#isSplit(from, to))) {
       if (to > from) this.#hold(from, to);
     } else {

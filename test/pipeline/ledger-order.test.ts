@@ -164,36 +164,33 @@ const sizes = fc.record({
   filePageRows: small,
 });
 
+async function expectAsRowByRow(how: {
+  readonly mostFiles: number;
+  readonly numRuns: number;
+  readonly intakePath?: IntakePath;
+}): Promise<void> {
+  const { mostFiles, numRuns, ...paths } = how;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(file, { minLength: 1, maxLength: mostFiles }),
+      sizes,
+      fc.constantFrom(undefined, "overdue" as const),
+      async (files, pages, afterWindow) => {
+        const expected = await outcomeOf(files, { sizes: ROW_BY_ROW, afterWindow });
+        expect(await outcomeOf(files, { sizes: pages, afterWindow, ...paths })).toEqual(expected);
+      },
+    ),
+    { numRuns },
+  );
+}
+
 describe("applying the rows of a file in the order of the ledger", () => {
   test("gives the ledger that applying them one by one gives", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(file, { minLength: 1, maxLength: 3 }),
-        sizes,
-        fc.constantFrom(undefined, "overdue" as const),
-        async (files, pages, afterWindow) => {
-          const expected = await outcomeOf(files, { sizes: ROW_BY_ROW, afterWindow });
-          expect(await outcomeOf(files, { sizes: pages, afterWindow })).toEqual(expected);
-        },
-      ),
-      { numRuns: 100 },
-    );
+    await expectAsRowByRow({ mostFiles: 3, numRuns: 100 });
   }, 240_000);
 
   test("gives it too when the ledger is written in a thread, and pages are asked for ahead of what is written", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(file, { minLength: 1, maxLength: 2 }),
-        sizes,
-        fc.constantFrom(undefined, "overdue" as const),
-        async (files, pages, afterWindow) => {
-          const expected = await outcomeOf(files, { sizes: ROW_BY_ROW, afterWindow });
-          const threaded = { sizes: pages, afterWindow, intakePath: "workers" } as const;
-          expect(await outcomeOf(files, threaded)).toEqual(expected);
-        },
-      ),
-      { numRuns: 30 },
-    );
+    await expectAsRowByRow({ mostFiles: 2, numRuns: 30, intakePath: "workers" });
   }, 240_000);
 
   test("names the same of thousands of rows alike", async () => {

@@ -97,7 +97,10 @@ async function scanInThreads(
   }
 }
 
-/** Of chunks that are used again, pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is left. */
+/**
+ * Of chunks that are used again, pieces of about WORKER_PIECE_BYTES that end with a line end and own their memory; the last one is what is
+ * left.
+ */
 async function* alignedPieces(pieces: AsyncIterable<Piece>, spares: ArrayBuffer[]): AsyncGenerator<Piece> {
   let gathered: Buffer[] = [];
   let size = 0;
