@@ -12,23 +12,6 @@ export type ResultRecord =
   | { readonly line: number; readonly cells: readonly string[] }
   | { readonly line: number; readonly damage: string };
 
-/** Split when somebody asks for its cells: whether a file is whole can be told from its first and last record. */
-class PlainRecord {
-  readonly line: number;
-  readonly text: string;
-  readonly delimiter: string;
-
-  constructor(line: number, text: string, delimiter: string) {
-    this.line = line;
-    this.text = text;
-    this.delimiter = delimiter;
-  }
-
-  get cells(): string[] {
-    return this.text.split(this.delimiter);
-  }
-}
-
 /** A quoted cell may span this many lines; a quote that stays open longer was never meant to open one. */
 export const MAX_RECORD_LINES = 100;
 /** Characters that it may span, for the same reason; no line of a result file is longer (check-results.ts). */
@@ -69,7 +52,7 @@ export class RecordReader {
       const text = withoutReturn(line);
       if (text === "") return;
       if (!text.includes('"')) {
-        records.push(new PlainRecord(number, text, this.#delimiter));
+        records.push({ line: number, cells: text.split(this.#delimiter) });
         return;
       }
       const cells = splitQuotedLine(text, this.#delimiter);

@@ -52,9 +52,7 @@ export class SftpConnection {
     this.address = session.address;
     this.hostKey = session.hostKey;
     this.serverVersion = session.serverVersion;
-    // ssh2 has no public way to ask; if this private field goes, we only lose the fsync.
-    const extensions = (session.sftp as { _extensions?: Record<string, string> })._extensions;
-    this.canFsync = extensions?.["fsync@openssh.com"] === "1";
+    this.canFsync = hasExtension(session.sftp, "fsync@openssh.com");
 
     for (const event of ["error", "end", "close"]) session.client.on(event, this.#onLost);
     this.#watch(session.sftp);
@@ -162,4 +160,9 @@ export class SftpConnection {
     for (const { action, reject } of this.#waiting) reject(problemOfDeath(death, action, this.address));
     this.#waiting.clear();
   }
+}
+
+/** In its first version. ssh2 has no public way to ask: if this private field goes, no server has any, and we lose the fsync and large requests. */
+export function hasExtension(sftp: SFTPWrapper, name: string): boolean {
+  return (sftp as { _extensions?: Record<string, string> })._extensions?.[name] === "1";
 }

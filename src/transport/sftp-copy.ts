@@ -3,7 +3,7 @@
  * report success on a full disk and resolve before the bytes are there; not `fastPut`, whose failures leave holes.
  */
 import type { SFTPWrapper } from "ssh2";
-import type { SftpConnection } from "./sftp-connection.ts";
+import { hasExtension, type SftpConnection } from "./sftp-connection.ts";
 import type { Action } from "./sftp-errors.ts";
 
 /**
@@ -45,13 +45,9 @@ export async function sendBlocks(
   return position;
 }
 
-/**
- * In bytes, as the server says (limits@openssh.com); 0 if it does not. ssh2 asks, and has no public way to tell: if these private fields go,
- * requests stay small.
- */
+/** In bytes, as the server says; 0 if it does not. ssh2 asks it, and keeps the answer in a private field. */
 function largestWrite(sftp: SFTPWrapper): number {
-  const { _extensions, _maxWriteLen } = sftp as { _extensions?: Record<string, string>; _maxWriteLen?: number };
-  return _extensions?.["limits@openssh.com"] === "1" ? (_maxWriteLen ?? 0) : 0;
+  return hasExtension(sftp, "limits@openssh.com") ? ((sftp as { _maxWriteLen?: number })._maxWriteLen ?? 0) : 0;
 }
 
 /**
